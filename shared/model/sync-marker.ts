@@ -1,0 +1,23 @@
+import { z } from "zod";
+
+/**
+ * What a collector publishes after a complete read of its registry: everything of this source that was stored before
+ * the marker is confirmed, and whatever a reader still holds of the source from before a reset of the log is gone.
+ * `id` is new with every marker: after a reset a reader trusts only a marker that it has never seen, because a
+ * rolled-back log shows old markers again.
+ */
+export const SyncMarker = z.object({
+  apiVersion: z.literal("meshregistry.io/v1"),
+  kind: z.literal("SyncMarker"),
+  metadata: z.object({ name: z.string() }),
+  spec: z.object({
+    registry: z.string(),
+    source: z.string(),
+    id: z.string(),
+    /** How many entries the source has. */
+    entries: z.number().int(),
+    /** RFC 3339, for people. */
+    at: z.string(),
+  }),
+});
+export type SyncMarker = z.infer<typeof SyncMarker>;

@@ -1,0 +1,20 @@
+// Plain JavaScript on purpose: an old Node can't read TypeScript, and its user deserves one sentence about it.
+
+/**
+ * Runs a service's `main()` on Node >= 24 and Deno; says what to do on anything older.
+ *
+ * @param {() => Promise<{ main(args: readonly string[]): Promise<number> }>} load imports the service's main module.
+ *   `main` gets the command line and answers the exit code.
+ */
+export async function start(load) {
+  const runtime = globalThis.Deno === undefined ? process.versions.node : undefined;
+  if (runtime !== undefined && Number.parseInt(runtime, 10) < 24) {
+    console.error(
+      `meshregistry needs Node 24 or newer, or Deno 2, and this is Node ${runtime}: ` +
+        "run it through npm (`npm start`, `npx meshctl`), which brings Node 24 along, or install Node 24.",
+    );
+    process.exit(2);
+  }
+  const { main } = await load();
+  process.exitCode = await main(process.argv.slice(2));
+}

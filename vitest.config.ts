@@ -1,0 +1,29 @@
+import { defineConfig } from "vitest/config";
+
+/**
+ * Two projects. `unit`: tests beside the code and the cross-module tests of `test/` that start no foreign server.
+ * `real`: whatever starts real servers (`*.real.test.ts`); these share two processors, so fewer run at a time.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["shared/**/*.test.ts", "services/**/*.test.ts", "test/**/*.test.ts"],
+          exclude: ["**/*.real.test.ts", "**/node_modules/**"],
+        },
+      },
+      {
+        test: {
+          name: "real",
+          include: ["shared/**/*.real.test.ts", "services/**/*.real.test.ts", "test/**/*.real.test.ts"],
+          exclude: ["**/node_modules/**"],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          maxWorkers: 2,
+        },
+      },
+    ],
+  },
+});
