@@ -1,0 +1,115 @@
+/** What every recipe says. A further server is one entry in {@link recipes}. */
+interface RecipeBase {
+  /** Shown to people, and part of the path in the cache. */
+  readonly version: string;
+  /** The file in the server's cache folder that is started. */
+  readonly executable: string;
+  /** Seconds on two free cores with empty caches; only for the progress display. */
+  readonly expectedSeconds: number;
+  /** True if `npm test` may build it on its own when it is missing. */
+  readonly quick: boolean;
+}
+
+/** A command of a published Go module, taken as it is. */
+export interface GoInstallRecipe extends RecipeBase {
+  readonly kind: "go-install";
+  /** Import path of the command. */
+  readonly package: string;
+}
+
+/** A `main` package of ours in a committed Go module, which pins all dependencies. */
+export interface GoBuildRecipe extends RecipeBase {
+  readonly kind: "go-build";
+  /** Folder of the module, below this one. */
+  readonly source: string;
+  /** The package in that module. */
+  readonly package: string;
+  /** Linker flags beside those that strip the binary. */
+  readonly linkerFlags: readonly string[];
+}
+
+/** A Maven project of ours. */
+export interface MavenRecipe extends RecipeBase {
+  readonly kind: "maven";
+  /** Folder of the project, below this one. */
+  readonly source: string;
+}
+
+/** How one server is made. */
+export type Recipe = GoInstallRecipe | GoBuildRecipe | MavenRecipe;
+
+const istioLatest = "v0.0.0-20260827124520-eed52ebb66ad";
+const istio122 = "v0.0.0-20240218163812-d80ef7b19049";
+
+/** Istio's binaries report this as their version; without it they say "unknown". */
+const istioVersion = (version: string) => [`-X istio.io/istio/pkg/version.buildVersion=${version}`];
+
+/**
+ * Every real server, in the order in which they are built: the quick ones first, and istioctl after the istiod whose
+ * compiled packages it shares. Istio's releases have no Go module versions, so two commits stand for them: the newest
+ * one, and one shortly before 1.22.
+ */
+export const recipes = {
+  "nats-server": {
+    kind: "go-install",
+    version: "v2.15.2",
+    package: "github.com/nats-io/nats-server/v2",
+    executable: "nats-server",
+    expectedSeconds: 60,
+    quick: true,
+  },
+  eureka: {
+    kind: "maven",
+    version: "4.3.1",
+    source: "eureka",
+    executable: "eureka-server.jar",
+    expectedSeconds: 90,
+    quick: true,
+  },
+  "istiod-latest": {
+    kind: "go-build",
+    version: istioLatest,
+    source: "istiod/latest",
+    package: "./istiod",
+    linkerFlags: istioVersion(istioLatest),
+    executable: "istiod",
+    expectedSeconds: 400,
+    quick: false,
+  },
+  istioctl: {
+    kind: "go-build",
+    version: istioLatest,
+    source: "istiod/latest",
+    package: "./istioctl",
+    linkerFlags: istioVersion(istioLatest),
+    executable: "istioctl",
+    expectedSeconds: 80,
+    quick: false,
+  },
+  "istiod-1.22": {
+    kind: "go-build",
+    version: istio122,
+    source: "istiod/1.22",
+    package: ".",
+    linkerFlags: istioVersion(istio122),
+    executable: "istiod",
+    expectedSeconds: 280,
+    quick: false,
+  },
+} as const satisfies Record<string, Recipe>;
+
+/** Name of a real server (or of a tool made the same way). */
+export type ServerName = keyof typeof recipes;
+
+/** The recipe of a server, as the general type. */
+export function recipeOf(name: ServerName): Recipe {
+  return recipes[name];
+}
+
+/** True if there is a recipe of that name. */
+export function isServerName(name: string): name is ServerName {
+  return Object.hasOwn(recipes, name);
+}
+
+/** All names, in the order of {@link recipes}. */
+export const serverNames: readonly ServerName[] = Object.keys(recipes).filter(isServerName);
