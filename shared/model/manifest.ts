@@ -8,10 +8,10 @@ import { z } from "zod";
 
 /** A service port. `protocol` is one of Istio's names in the `istio` profile, anything in the `slime` profile. */
 export const ServicePort = z.object({
-  number: z.number().int(),
+  number: z.uint32(),
   protocol: z.string().optional(),
   name: z.string(),
-  targetPort: z.number().int().optional(),
+  targetPort: z.uint32().optional(),
 });
 export type ServicePort = z.infer<typeof ServicePort>;
 
@@ -20,11 +20,11 @@ const Labels = z.record(z.string(), z.string());
 /** One endpoint. `ports` maps a service port's name to the port number at this endpoint. */
 export const WorkloadEntry = z.object({
   address: z.string().optional(),
-  ports: z.record(z.string(), z.number().int()).optional(),
+  ports: z.record(z.string(), z.uint32()).optional(),
   labels: Labels.optional(),
   network: z.string().optional(),
   locality: z.string().optional(),
-  weight: z.number().int().nonnegative().optional(),
+  weight: z.uint32().optional(),
   serviceAccount: z.string().optional(),
 });
 export type WorkloadEntry = z.infer<typeof WorkloadEntry>;
@@ -53,10 +53,10 @@ export type ServiceEntrySpec = z.infer<typeof ServiceEntrySpec>;
 
 /** Sidecar ports may leave the name out and, for unix domain sockets, the number. */
 export const SidecarPort = z.object({
-  number: z.number().int().optional(),
+  number: z.uint32().optional(),
   protocol: z.string().optional(),
   name: z.string().optional(),
-  targetPort: z.number().int().optional(),
+  targetPort: z.uint32().optional(),
 });
 
 const CaptureMode = z.enum(["DEFAULT", "IPTABLES", "NONE"]);
@@ -87,7 +87,7 @@ export const SidecarSpec = z.object({
     egressProxy: z.object({
       host: z.string(),
       subset: z.string().optional(),
-      port: z.object({ number: z.number().int() }).optional(),
+      port: z.object({ number: z.uint32() }).optional(),
     }).optional(),
   }).optional(),
 });

@@ -1,0 +1,124 @@
+/**
+ * A protobuf writer that fills its buffer from the end to the front. Going backwards, the length of a nested message
+ * is known when its header is written, so nothing is measured twice and nothing is moved. Fields are therefore
+ * written in descending order of their numbers and come out ascending.
+ *
+ * The caller reads a result with {@link finish} before it begins the next message. One writer is reused for all.
+ */
+export class WireWriter {
+  #buffer: Buffer;
+  #position: number;
+
+  constructor(initialBytes = 64 * 1024) {
+    this.#buffer = Buffer.allocUnsafe(initialBytes);
+    this.#position = initialBytes;
+  }
+
+  /** A mark to measure from: the number of bytes written so far. */
+  get written(): number {
+    return this.#buffer.length - this.#position;
+  }
+
+  /** The bytes written since `mark`, as a view that is valid until the next write. */
+  since(mark: number): Uint8Array {
+    return this.#buffer.subarray(this.#position, this.#buffer.length - mark);
+  }
+
+  /** A copy of everything written; the writer is empty afterwards. */
+  finish(): Uint8Array {
+    const bytes = new Uint8Array(this.written);
+    bytes.set(this.#buffer.subarray(this.#position));
+    this.#position = this.#buffer.length;
+    return bytes;
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#position >= bytes) return;
+    const written = this.written;
+    const grown = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, written + bytes));
+    this.#buffer.copy(grown, grown.length - written, this.#position);
+    this.#position = grown.length - written;
+    this.#buffer = grown;
+  }
+
+  #varint(value: number): void {
+    if (value < 0x80) {
+      this.#reserve(1);
+      this.#buffer[--this.#position] = value;
+      return;
+    }
+    let length = 1;
+    for (let rest = Math.floor(value / 0x80); rest > 0; rest = Math.floor(rest / 0x80)) length++;
+    this.#reserve(length);
+    this.#position -= length;
+    let at = this.#position;
+    let rest = value;
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.#buffer[at++] = (rest % 0x80) | 0x80;
+    this.#buffer[at] = rest;
+  }
+
+  /** A varint field; zero, the default of proto3, is left out. `value` is a non-negative integer. */
+  uint(field: number, value: number | undefined): void {
+    if (value === undefined || value === 0) return;
+    this.#varint(value);
+    this.#varint(field << 3);
+  }
+
+  /** A string field; the empty string is left out. */
+  string(field: number, value: string | undefined): void {
+    if (value !== undefined && value !== "") this.stringAlways(field, value);
+  }
+
+  /** A string field that is written even when empty: an element of a repeated field. */
+  stringAlways(field: number, value: string): void {
+    const bytes = Buffer.byteLength(value);
+    this.#reserve(bytes);
+    this.#position -= bytes;
+    this.#buffer.write(value, this.#position);
+    this.#varint(bytes);
+    this.#varint((field << 3) | 2);
+  }
+
+  /** Bytes that are already encoded. */
+  bytes(field: number, value: Uint8Array): void {
+    this.#reserve(value.length);
+    this.#position -= value.length;
+    this.#buffer.set(value, this.#position);
+    this.#varint(value.length);
+    this.#varint((field << 3) | 2);
+  }
+
+  /** Closes a nested message whose content was written since `mark`: prepends its length and the field's tag. */
+  message(field: number, mark: number): void {
+    this.#varint(this.written - mark);
+    this.#varint((field << 3) | 2);
+  }
+
+  /** Repeated strings, in the order given. */
+  strings(field: number, values: readonly string[] | undefined): void {
+    if (values === undefined) return;
+    for (let index = values.length - 1; index >= 0; index--) this.stringAlways(field, values[index] ?? "");
+  }
+
+  /** A `map<string, string>`, ordered by key, so that equal content has equal bytes. */
+  stringMap(field: number, map: Readonly<Record<string, string>> | undefined): void {
+    if (map === undefined) return;
+    for (const key of Object.keys(map).sort().reverse()) {
+      const mark = this.written;
+      this.string(2, map[key]);
+      this.string(1, key);
+      this.message(field, mark);
+    }
+  }
+
+  /** A `map<string, uint32>`, ordered by key. */
+  uintMap(field: number, map: Readonly<Record<string, number>> | undefined): void {
+    if (map === undefined) return;
+    for (const key of Object.keys(map).sort().reverse()) {
+      const mark = this.written;
+      this.uint(2, map[key]);
+      this.string(1, key);
+      this.message(field, mark);
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import type { ResourceKind } from "../../../shared/model/manifest.ts";
+import type { ResourceCache, Snapshot } from "../cache.ts";
+import { WireWriter } from "../encode/wire-writer.ts";
+import type { SotwResponse } from "./sotw-stream.ts";
+
+/** The state that all clients of one kind and revision share: its version, and the bytes per type URL. */
+interface SharedSnapshot {
+  readonly snapshot: Snapshot;
+  readonly nonce: string;
+  /** By type URL: the encoded DiscoveryResponse. Built for the first client, handed to all others as it is. */
+  readonly messages: Map<string, Uint8Array>;
+}
+
+/**
+ * Turns {@link SotwResponse}s into encoded DiscoveryResponses. A full response is a join of the cached resources,
+ * made once per change, kind, revision and type URL: the twentieth client costs no encoding and no join. For that,
+ * the nonce belongs to the content and not to the client.
+ */
+export class ResponseBuilder {
+  readonly #cache: ResourceCache;
+  readonly #controlPlane: string;
+  readonly #writer = new WireWriter(1024);
+  readonly #shared = new Map<string, SharedSnapshot>();
+  #builds = 0;
+
+  /** `controlPlane` identifies this replica in every response. */
+  constructor(cache: ResourceCache, controlPlane: string) {
+    this.#cache = cache;
+    this.#controlPlane = controlPlane;
+  }
+
+  /** Forgets what was shared of a kind; to be called after each change of it. */
+  invalidate(kind: ResourceKind): void {
+    for (const key of this.#shared.keys()) if (key.startsWith(`${kind}/`)) this.#shared.delete(key);
+  }
+
+  /** The version of what a client of the revision sees of a kind. */
+  version(kind: ResourceKind, revision: string | undefined): string {
+    return this.#sharedSnapshot(kind, revision).snapshot.version;
+  }
+
+  /** The nonce that goes with the present content of a kind. */
+  nonce(kind: ResourceKind | undefined, revision: string | undefined): string {
+    return kind === undefined ? `empty.${++this.#builds}` : this.#sharedSnapshot(kind, revision).nonce;
+  }
+
+  /** The encoded DiscoveryResponse, and how many resources are in it. The bytes are shared: nobody may change them. */
+  build(response: SotwResponse, revision: string | undefined): { message: Uint8Array; resources: number } {
+    if (response.kind === undefined) return { message: this.#join([], response), resources: 0 };
+    const { snapshot, messages } = this.#sharedSnapshot(response.kind, revision);
+    if (response.names.length > 0) {
+      const names = new Set(response.names);
+      const chosen = [...snapshot.resources].filter((resource) => names.has(resource.name));
+      return {
+        message: this.#join(chosen.map((resource) => resource.framed), response),
+        resources: chosen.length,
+      };
+    }
+    let message = messages.get(response.typeUrl);
+    if (message === undefined) {
+      message = this.#join(Array.from(snapshot.resources, (resource) => resource.framed), response);
+      messages.set(response.typeUrl, message);
+    }
+    return { message, resources: snapshot.count };
+  }
+
+  #sharedSnapshot(kind: ResourceKind, revision: string | undefined): SharedSnapshot {
+    const key = `${kind}/${this.#cache.dependsOnRevision(kind) && revision !== undefined ? revision : ""}`;
+    let shared = this.#shared.get(key);
+    if (shared === undefined) {
+      const snapshot = this.#cache.snapshot(kind, revision);
+      shared = { snapshot, nonce: `${snapshot.version}.${++this.#builds}`, messages: new Map() };
+      this.#shared.set(key, shared);
+    }
+    return shared;
+  }
+
+  /** DiscoveryResponse: version_info 1, resources 2, type_url 4, nonce 5, control_plane 6 { identifier 1 }. */
+  #join(framed: readonly Uint8Array[], response: SotwResponse): Uint8Array {
+    const writer = this.#writer;
+    writer.string(1, response.version);
+    const head = writer.finish();
+    const mark = writer.written;
+    writer.string(1, this.#controlPlane);
+    writer.message(6, mark);
+    writer.string(5, response.nonce);
+    writer.string(4, response.typeUrl);
+    return Buffer.concat([head, ...framed, writer.finish()]);
+  }
+}

@@ -1,0 +1,20 @@
+import type { ResourceKind } from "../../../shared/model/manifest.ts";
+
+/**
+ * The type URLs under which resources are requested. istiod asks for `networking.istio.io/v1/…` since 1.24 and for
+ * `v1alpha3` before; during an upgrade both run side by side. The answer carries the URL of the request: an istiod
+ * takes an answer under the other URL for a type that it never asked for.
+ */
+const kinds: ReadonlyMap<string, ResourceKind> = new Map([
+  ["networking.istio.io/v1/ServiceEntry", "ServiceEntry"],
+  ["networking.istio.io/v1beta1/ServiceEntry", "ServiceEntry"],
+  ["networking.istio.io/v1alpha3/ServiceEntry", "ServiceEntry"],
+  ["networking.istio.io/v1/Sidecar", "Sidecar"],
+  ["networking.istio.io/v1beta1/Sidecar", "Sidecar"],
+  ["networking.istio.io/v1alpha3/Sidecar", "Sidecar"],
+]);
+
+/** The kind that a type URL asks for; undefined for the types that we have none of (answered empty at once). */
+export function kindOfTypeUrl(typeUrl: string): ResourceKind | undefined {
+  return kinds.get(typeUrl);
+}
