@@ -1,0 +1,73 @@
+import { mkdir, open, readFile, rm, stat, utimes } from "node:fs/promises";
+import { hostname } from "node:os";
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** The holder touches its lock this often. */
+const touchMs = 5_000;
+
+/** A lock untouched for this long has lost its holder. */
+const staleMs = 60_000;
+
+/**
+ * Runs `body` while holding the lock file at `path`, after waiting for another process that holds it; `onWait` is
+ * called once if there is one. A holder that died without cleaning up is noticed. Should two waiters take over the same
+ * dead lock at the same moment, both build, which costs time and harms nothing: results are put in place by rename.
+ */
+export async function withLock<T>(path: string, onWait: () => void, body: () => Promise<T>): Promise<T> {
+  await mkdir(dirname(path), { recursive: true });
+  let told = false;
+  while (!(await create(path))) {
+    if (await isStale(path)) {
+      await rm(path, { force: true });
+      continue;
+    }
+    if (!told) onWait();
+    told = true;
+    await sleep(500);
+  }
+  const touch = setInterval(() => {
+    const now = new Date();
+    utimes(path, now, now).catch(() => undefined);
+  }, touchMs);
+  touch.unref();
+  try {
+    return await body();
+  } finally {
+    clearInterval(touch);
+    await rm(path, { force: true });
+  }
+}
+
+async function create(path: string): Promise<boolean> {
+  try {
+    const file = await open(path, "wx");
+    await file.writeFile(`${process.pid} ${hostname()}`);
+    await file.close();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function isStale(path: string): Promise<boolean> {
+  try {
+    const { mtimeMs } = await stat(path);
+    if (Date.now() - mtimeMs > staleMs) return true;
+    const [pid = "", host = ""] = (await readFile(path, "utf8")).split(" ");
+    return host === hostname() && !isAlive(Number(pid));
+  } catch {
+    // Gone in the meantime: the next attempt to create it decides.
+    return false;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return !(error instanceof Error && "code" in error && error.code === "ESRCH");
+  }
+}
