@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { z } from "zod";
 
 /**
@@ -21,3 +22,13 @@ export const SyncMarker = z.object({
   }),
 });
 export type SyncMarker = z.infer<typeof SyncMarker>;
+
+/** A new marker for a source that has `entries` entries on the stream. */
+export function createSyncMarker(registry: string, source: string, entries: number): SyncMarker {
+  return {
+    apiVersion: "meshregistry.io/v1",
+    kind: "SyncMarker",
+    metadata: { name: `${registry}.${source}` },
+    spec: { registry, source, id: randomUUID(), entries, at: new Date().toISOString() },
+  };
+}

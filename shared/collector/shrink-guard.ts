@@ -1,0 +1,84 @@
+/**
+ * Guards against mass disappearance. A registry that restarted, lost its peers or answers half of what it has looks
+ * healthy and has fewer services; state-of-the-world consumers would delete the rest. Losses beyond a limit are
+ * therefore held: the old content stays published until the registry shows it again, or for the hold time.
+ */
+
+/** When losses are held, and for how long. */
+export interface ShrinkPolicy {
+  /** Losing more than this share (0 to 100) of all endpoints of the source in one complete read is held; 100: never. */
+  readonly maxShrinkPercent: number;
+  /** Losing fewer endpoints than this is never held, so that small registries can scale down. */
+  readonly minEndpoints: number;
+  /** How long a loss is held at most; 0 switches the guard off. */
+  readonly holdTimeMs: number;
+}
+
+/** One published resource and what the last complete read has of it. */
+export interface Comparison {
+  readonly subject: string;
+  readonly publishedEndpoints: number;
+  /** 0 if the read doesn't have the resource at all. */
+  readonly readEndpoints: number;
+}
+
+/** Keeps what is held, and since when. The clock is passed in, in milliseconds of a monotonic clock. */
+export class ShrinkGuard {
+  readonly #policy: ShrinkPolicy;
+  readonly #heldSinceMs = new Map<string, number>();
+
+  constructor(policy: ShrinkPolicy) {
+    this.#policy = policy;
+  }
+
+  /** The subjects that are held and since when. */
+  get held(): ReadonlyMap<string, number> {
+    return this.#heldSinceMs;
+  }
+
+  /**
+   * Compares what is published with a complete read and answers the subjects to leave as they are.
+   * A held subject stays held until the read has all its endpoints again, or its time is over: a registry that fills
+   * up again must not release what is still missing by falling below the limit.
+   */
+  review(comparisons: Iterable<Comparison>, nowMs: number): ReadonlyMap<string, number> {
+    let published = 0;
+    let read = 0;
+    let lost = 0;
+    const shrinking: string[] = [];
+    const stillHeld = new Set<string>();
+    for (const { subject, publishedEndpoints, readEndpoints } of comparisons) {
+      published += publishedEndpoints;
+      read += readEndpoints;
+      if (readEndpoints >= publishedEndpoints) continue;
+      const heldSince = this.#heldSinceMs.get(subject);
+      if (heldSince === undefined) {
+        lost += publishedEndpoints - readEndpoints;
+        shrinking.push(subject);
+      } else if (nowMs - heldSince < this.#policy.holdTimeMs) {
+        stillHeld.add(subject);
+      }
+    }
+    for (const subject of this.#heldSinceMs.keys()) {
+      if (!stillHeld.has(subject)) this.#heldSinceMs.delete(subject);
+    }
+    if (this.#isTooMuch(lost, published, read)) {
+      for (const subject of shrinking) this.#heldSinceMs.set(subject, nowMs);
+    }
+    return this.#heldSinceMs;
+  }
+
+  /** Gives up all holds: the next review lets through what it sees. Answers how many there were. */
+  release(): number {
+    const released = this.#heldSinceMs.size;
+    // Held since ever: the next review finds their time over, and doesn't count them as new losses.
+    for (const subject of this.#heldSinceMs.keys()) this.#heldSinceMs.set(subject, Number.NEGATIVE_INFINITY);
+    return released;
+  }
+
+  #isTooMuch(lost: number, published: number, read: number): boolean {
+    if (this.#policy.holdTimeMs === 0 || lost === 0) return false;
+    if (read === 0) return true;
+    return lost >= this.#policy.minEndpoints && lost * 100 > published * this.#policy.maxShrinkPercent;
+  }
+}

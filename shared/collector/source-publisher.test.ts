@@ -1,0 +1,162 @@
+import { describe, expect, test } from "vitest";
+import { EmbeddedEntryLog } from "../entry-log/embedded.ts";
+import type { EntryLog } from "../entry-log/entry-log.ts";
+import type { ServiceEntryManifest } from "../model/manifest.ts";
+import { allSubjects, decodeSubject } from "../model/subject.ts";
+import { createLogger } from "../runtime/log.ts";
+import { emptySinceAnnotation } from "./published-entry.ts";
+import type { SourcePublisherOptions } from "./source-publisher.ts";
+import { SourcePublisher } from "./source-publisher.ts";
+
+const { signal } = new AbortController();
+const log = createLogger("test");
+log.level = "silent";
+
+function service(name: string, addresses: readonly string[]): ServiceEntryManifest {
+  return {
+    apiVersion: "networking.istio.io/v1",
+    kind: "ServiceEntry",
+    metadata: { name, namespace: "n", labels: { registry: "eureka" } },
+    spec: {
+      hosts: [`${name}.example`],
+      ports: [{ number: 80, protocol: "HTTP", name: "http-80" }],
+      resolution: "STATIC",
+      endpoints: addresses.map((address) => ({ address, ports: { "http-80": 8080 } })),
+    },
+  };
+}
+
+function publisherOn(entryLog: EntryLog, options: Partial<SourcePublisherOptions> = {}): SourcePublisher {
+  return new SourcePublisher({
+    entryLog,
+    registry: "eureka",
+    source: "default",
+    guard: { maxShrinkPercent: 30, minEndpoints: 10, holdTimeMs: 60_000 },
+    keepEmptyMs: 0,
+    log,
+    ...options,
+  });
+}
+
+interface Stored {
+  readonly sequence: number;
+  readonly manifest: ServiceEntryManifest;
+}
+
+async function content(entryLog: EntryLog): Promise<Map<string, Stored>> {
+  const found = new Map<string, Stored>();
+  for await (const { subject, sequence, data } of entryLog.readBack(allSubjects, signal)) {
+    const id = decodeSubject(subject);
+    const manifest = JSON.parse(Buffer.from(data).toString("utf8"));
+    found.set(id?.kind === "ServiceEntry" ? id.name : `${id?.kind}`, { sequence, manifest });
+  }
+  return found;
+}
+
+const gone = (name: string) => ({ kind: "ServiceEntry", namespace: "n", name });
+
+describe("SourcePublisher", () => {
+  test("publishes everything, then the sync marker", async () => {
+    const entryLog = new EmbeddedEntryLog();
+    const publisher = publisherOn(entryLog);
+    const summary = await publisher.publishAll(
+      [service("a", ["10.0.0.1"]), service("b", ["10.0.0.2"])],
+      signal,
+    );
+    expect(summary).toMatchObject({ created: 2, updated: 0, unchanged: 0 });
+    const stored = await content(entryLog);
+    expect([...stored.keys()]).toEqual(["a", "b", "SyncMarker"]);
+    expect(publisher.needsCompleteRead).toBe(false);
+  });
+
+  test("publishes an unchanged resource never again, not even after a restart", async () => {
+    const entryLog = new EmbeddedEntryLog();
+    await publisherOn(entryLog).publishAll([service("a", ["10.0.0.1"])], signal);
+    const first = (await content(entryLog)).get("a");
+    const summary = await publisherOn(entryLog).publishAll([service("a", ["10.0.0.1"])], signal);
+    expect(summary).toMatchObject({ created: 0, updated: 0, unchanged: 1 });
+    expect((await content(entryLog)).get("a")).toEqual(first);
+  });
+
+  test("keeps the time of creation over updates and restarts", async () => {
+    const entryLog = new EmbeddedEntryLog();
+    await publisherOn(entryLog).publishAll([service("a", ["10.0.0.1"])], signal);
+    const created = (await content(entryLog)).get("a")?.manifest.metadata.creationTimestamp;
+    await publisherOn(entryLog).publishAll([service("a", ["10.0.0.2"])], signal);
+    const stored = (await content(entryLog)).get("a")?.manifest;
+    expect(stored?.metadata.creationTimestamp).toBe(created);
+    expect(stored?.spec.endpoints?.[0]?.address).toBe("10.0.0.2");
+  });
+
+  test("empties a service that the registry lost, and fills it again", async () => {
+    const entryLog = new EmbeddedEntryLog();
+    const publisher = publisherOn(entryLog);
+    await publisher.publishAll([service("a", ["10.0.0.1"]), service("b", ["10.0.0.2"])], signal);
+    expect(await publisher.publishAll([service("b", ["10.0.0.2"])], signal)).toMatchObject({
+      emptied: 1,
+      deleted: 0,
+    });
+    const emptied = (await content(entryLog)).get("a")?.manifest;
+    expect(emptied?.spec).toEqual({ ...service("a", []).spec, endpoints: undefined });
+    expect(emptied?.metadata.annotations?.[emptySinceAnnotation]).toBeDefined();
+    expect(await publisher.publishAll([service("b", ["10.0.0.2"])], signal)).toMatchObject({ emptied: 0 });
+
+    await publisher.publishAll([service("a", ["10.0.0.1"]), service("b", ["10.0.0.2"])], signal);
+    const back = (await content(entryLog)).get("a")?.manifest;
+    expect(back?.spec).toEqual(service("a", ["10.0.0.1"]).spec);
+    expect(back?.metadata.annotations).toBeUndefined();
+  });
+
+  test("deletes an empty service when its time is over, also after a restart", async () => {
+    const entryLog = new EmbeddedEntryLog();
+    const first = publisherOn(entryLog);
+    await first.publishAll([service("a", ["10.0.0.1"]), service("b", ["10.0.0.2"])], signal);
+    await first.publishChanges([], [gone("a")], signal);
+    expect((await content(entryLog)).has("a")).toBe(true);
+    const second = publisherOn(entryLog, { keepEmptyMs: 1 });
+    await expect.poll(() => second.publishAll([service("b", ["10.0.0.2"])], signal)).toMatchObject({
+      deleted: 1,
+    });
+    expect((await content(entryLog)).has("a")).toBe(false);
+  });
+
+  test("holds what an empty registry would delete, also when it is the first read after a restart", async () => {
+    const entryLog = new EmbeddedEntryLog();
+    const all = [service("a", ["10.0.0.1"]), service("b", ["10.0.0.2"])];
+    await publisherOn(entryLog).publishAll(all, signal);
+    const publisher = publisherOn(entryLog);
+    expect(await publisher.publishAll([], signal)).toMatchObject({ emptied: 0, held: 2 });
+    expect(publisher.held().size).toBe(2);
+    publisher.releaseHeld();
+    expect(await publisher.publishAll([], signal)).toMatchObject({ emptied: 2, held: 0 });
+  });
+
+  test("believes a registry that names what is gone", async () => {
+    const entryLog = new EmbeddedEntryLog();
+    const publisher = publisherOn(entryLog);
+    await publisher.publishAll([service("a", ["10.0.0.1"])], signal);
+    expect(await publisher.publishChanges([], [gone("a")], signal)).toMatchObject({ emptied: 1 });
+  });
+
+  test("doesn't let changes undo what is held", async () => {
+    const entryLog = new EmbeddedEntryLog();
+    const publisher = publisherOn(entryLog);
+    await publisher.publishAll([service("a", ["10.0.0.1", "10.0.0.2"])], signal);
+    await publisher.publishAll([], signal);
+    await publisher.publishChanges([service("a", ["10.0.0.1"])], [], signal);
+    expect((await content(entryLog)).get("a")?.manifest.spec.endpoints).toHaveLength(2);
+    await publisher.publishChanges([service("a", ["10.0.0.1", "10.0.0.3"])], [], signal);
+    expect((await content(entryLog)).get("a")?.manifest.spec.endpoints?.[1]?.address).toBe("10.0.0.3");
+  });
+
+  test("notices that somebody else wrote a resource and asks for a complete read", async () => {
+    const entryLog = new EmbeddedEntryLog();
+    const [one, two] = [publisherOn(entryLog), publisherOn(entryLog)];
+    await one.publishAll([service("a", ["10.0.0.1"])], signal);
+    await two.publishAll([service("a", ["10.0.0.2"])], signal);
+    await one.publishChanges([service("a", ["10.0.0.3"])], [], signal);
+    expect(one.needsCompleteRead).toBe(true);
+    await one.publishAll([service("a", ["10.0.0.3"])], signal);
+    expect((await content(entryLog)).get("a")?.manifest.spec.endpoints?.[0]?.address).toBe("10.0.0.3");
+  });
+});

@@ -1,0 +1,329 @@
+import type { EntryLog, LogRecord, PublishResult } from "../entry-log/entry-log.ts";
+import type { Manifest } from "../model/manifest.ts";
+import { encodeSubject, sourceFilter, syncMarkerSubject } from "../model/subject.ts";
+import { createSyncMarker } from "../model/sync-marker.ts";
+import { MeshError } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/log.ts";
+import {
+  emptied,
+  emptySinceAnnotation,
+  endpointCount,
+  manifestBytes,
+  manifestHash,
+  manifestsOf,
+} from "./published-entry.ts";
+import type { PublishedEntry } from "./published-entry.ts";
+import { ShrinkGuard } from "./shrink-guard.ts";
+import type { ShrinkPolicy } from "./shrink-guard.ts";
+
+/** How a source publishes. */
+export interface SourcePublisherOptions {
+  readonly entryLog: EntryLog;
+  readonly registry: string;
+  readonly source: string;
+  readonly guard: ShrinkPolicy;
+  /** A service without endpoints is deleted after this time, in milliseconds; 0 keeps it for ever. */
+  readonly keepEmptyMs: number;
+  readonly log: Logger;
+}
+
+/** What one publish did, for logs and metrics. */
+export interface PublishSummary {
+  readonly created: number;
+  readonly updated: number;
+  readonly emptied: number;
+  readonly deleted: number;
+  readonly unchanged: number;
+  readonly held: number;
+}
+
+/** A resource to publish: undefined data is a tombstone. */
+interface Change {
+  readonly subject: string;
+  readonly manifest: Manifest | undefined;
+  /** `manifestHash` of the manifest. */
+  readonly hash: string;
+  readonly what: "created" | "updated" | "emptied" | "deleted";
+}
+
+const batchSize = 1000;
+
+/**
+ * Publishes one source's resources: compares with what is on the stream, publishes only differences, and never lets
+ * a service vanish by accident. The state is the stream itself: a new publisher reads back what the last one left.
+ *
+ * Calls must not overlap; a collector has one loop.
+ */
+export class SourcePublisher implements Disposable {
+  readonly #options: SourcePublisherOptions;
+  readonly #guard: ShrinkGuard;
+  readonly #published = new Map<string, PublishedEntry>();
+  /** Last content of what the registry no longer shows (held or emptied): it can't be derived from the registry. */
+  readonly #orphans = new Map<string, Manifest>();
+  readonly #stopWatching: () => void;
+  #needsReadBack = true;
+  #markerDue = true;
+
+  constructor(options: SourcePublisherOptions) {
+    this.#options = options;
+    this.#guard = new ShrinkGuard(options.guard);
+    this.#stopWatching = options.entryLog.onReset((reason) => {
+      options.log.warn({ reason }, "entry log was reset, everything is compared and published again");
+      this.#needsReadBack = true;
+      this.#markerDue = true;
+    });
+  }
+
+  /** True when the next publish has to be a {@link publishAll}: at the start, and after the entry log was reset. */
+  get needsCompleteRead(): boolean {
+    return this.#needsReadBack || this.#markerDue;
+  }
+
+  /** Subjects whose losses are held back, with the milliseconds that they have been held. */
+  held(): ReadonlyMap<string, number> {
+    const now = performance.now();
+    return new Map(Array.from(this.#guard.held, ([subject, since]) => [subject, now - since]));
+  }
+
+  /** Lets held losses through at the next complete read. Answers how many were held. */
+  releaseHeld(): number {
+    return this.#guard.release();
+  }
+
+  /** Published resources of this source. */
+  get size(): number {
+    return this.#published.size;
+  }
+
+  /**
+   * Publishes a complete read: `manifests` is all that the source has. What is published and not in it has lost its
+   * endpoints, as far as the guard lets it. Ends with a sync marker if one is due.
+   */
+  async publishAll(manifests: Iterable<Manifest>, signal: AbortSignal): Promise<PublishSummary> {
+    if (this.#needsReadBack) await this.#readBack(signal);
+    const read = new Map<string, Manifest>();
+    for (const manifest of manifests) read.set(this.#subjectOf(manifest), manifest);
+    const held = this.#guard.review(this.#compare(read), performance.now());
+    const changes: Change[] = [];
+    for (const [subject, manifest] of read) {
+      if (!held.has(subject)) this.#addUpsert(changes, subject, manifest);
+    }
+    for (const subject of this.#published.keys()) {
+      if (!read.has(subject) && !held.has(subject)) this.#addMissing(changes, subject);
+    }
+    const summary = await this.#publish(changes, read.size, signal);
+    if (held.size > 0) {
+      await this.#keepHeld(held, signal);
+      this.#reportHeld(held);
+    }
+    if (this.#markerDue && !this.#needsReadBack) await this.#publishMarker(signal);
+    return summary;
+  }
+
+  /**
+   * Publishes changes that the registry itself named. `gone` are resources that have no endpoint any more; the guard
+   * doesn't ask, because the registry said so instance by instance. What the guard holds stays held.
+   */
+  async publishChanges(
+    upserts: Iterable<Manifest>,
+    gone: Iterable<{ readonly kind: string; readonly namespace: string; readonly name: string }>,
+    signal: AbortSignal,
+  ): Promise<PublishSummary> {
+    if (this.#needsReadBack) {
+      throw new MeshError("entry-log-unavailable", "A complete read must be published first");
+    }
+    const changes: Change[] = [];
+    let total = 0;
+    for (const manifest of upserts) {
+      total++;
+      const subject = this.#subjectOf(manifest);
+      const before = this.#published.get(subject);
+      const shrinks = before !== undefined && endpointCount(manifest) < before.endpoints;
+      if (!shrinks || !this.#guard.held.has(subject)) this.#addUpsert(changes, subject, manifest);
+    }
+    for (const id of gone) {
+      const { registry, source } = this.#options;
+      const subject = encodeSubject({ ...id, registry, source });
+      if (this.#published.has(subject) && !this.#guard.held.has(subject)) this.#addMissing(changes, subject);
+    }
+    return await this.#publish(changes, total, signal);
+  }
+
+  [Symbol.dispose](): void {
+    this.#stopWatching();
+  }
+
+  #subjectOf(manifest: Manifest): string {
+    const { registry, source } = this.#options;
+    return encodeSubject({ ...manifest.metadata, kind: manifest.kind, registry, source });
+  }
+
+  async #readBack(signal: AbortSignal): Promise<void> {
+    const { entryLog, registry, source, log } = this.#options;
+    this.#needsReadBack = false;
+    const before = new Map(this.#orphans);
+    this.#published.clear();
+    try {
+      const entries = entryLog.readBack(sourceFilter(registry, source), signal);
+      for await (const { subject, sequence, manifest } of manifestsOf(entries, log)) {
+        const entry = this.#remember(subject, sequence, manifest, manifestHash(manifest));
+        if (entry.emptySince !== undefined) this.#orphans.set(subject, manifest);
+      }
+    } catch (error) {
+      this.#needsReadBack = true;
+      throw error;
+    }
+    // What only the lost stream knew goes back onto it: nothing is deleted because a stream was.
+    const lost = [...before].filter(([subject]) => !this.#published.has(subject));
+    const changes = lost.map(([subject, manifest]): Change => (
+      { subject, manifest, hash: manifestHash(manifest), what: "created" }
+    ));
+    await this.#publish(changes, 0, signal);
+    log.info({ entries: this.#published.size }, "read back what is published");
+  }
+
+  #remember(subject: string, sequence: number, manifest: Manifest, contentHash: string): PublishedEntry {
+    const { creationTimestamp, annotations } = manifest.metadata;
+    const entry: PublishedEntry = {
+      sequence,
+      contentHash,
+      endpoints: endpointCount(manifest),
+      creationTimestamp: creationTimestamp ?? new Date().toISOString(),
+      emptySince: annotations?.[emptySinceAnnotation],
+    };
+    this.#published.set(subject, entry);
+    return entry;
+  }
+
+  *#compare(read: ReadonlyMap<string, Manifest>) {
+    for (const [subject, { endpoints }] of this.#published) {
+      const manifest = read.get(subject);
+      yield {
+        subject,
+        publishedEndpoints: endpoints,
+        readEndpoints: manifest === undefined ? 0 : endpointCount(manifest),
+      };
+    }
+  }
+
+  #addUpsert(changes: Change[], subject: string, manifest: Manifest): void {
+    const before = this.#published.get(subject);
+    this.#orphans.delete(subject);
+    const hash = manifestHash(manifest);
+    if (before === undefined) changes.push({ subject, manifest, hash, what: "created" });
+    else if (before.contentHash !== hash) changes.push({ subject, manifest, hash, what: "updated" });
+  }
+
+  #addMissing(changes: Change[], subject: string): void {
+    const before = this.#published.get(subject);
+    if (before === undefined) return;
+    const { keepEmptyMs } = this.#options;
+    if (before.emptySince === undefined) {
+      changes.push({ subject, manifest: undefined, hash: "", what: "emptied" });
+    } else if (keepEmptyMs > 0 && Date.now() - Date.parse(before.emptySince) >= keepEmptyMs) {
+      changes.push({ subject, manifest: undefined, hash: "", what: "deleted" });
+    }
+  }
+
+  async #publish(changes: readonly Change[], offered: number, signal: AbortSignal): Promise<PublishSummary> {
+    const counts = { created: 0, updated: 0, emptied: 0, deleted: 0 };
+    for (let start = 0; start < changes.length; start += batchSize) {
+      const batch = await Promise.all(
+        changes.slice(start, start + batchSize).map((change) => this.#withContent(change, signal)),
+      );
+      const records = batch.map(({ subject, manifest }): LogRecord => ({
+        subject,
+        data: manifest === undefined ? null : manifestBytes(manifest),
+        expectedSequence: this.#published.get(subject)?.sequence ?? 0,
+      }));
+      const results = await this.#options.entryLog.publish(records, signal);
+      for (const [index, change] of batch.entries()) {
+        const result = results[index];
+        if (result !== undefined && this.#settle(change, result)) counts[change.what]++;
+      }
+    }
+    const unchanged = Math.max(0, offered - counts.created - counts.updated);
+    return { ...counts, unchanged, held: this.#guard.held.size };
+  }
+
+  /** Completes a change: the time of creation, and for an emptied service its last content. */
+  async #withContent(change: Change, signal: AbortSignal): Promise<Change> {
+    const now = new Date().toISOString();
+    const creationTimestamp = this.#published.get(change.subject)?.creationTimestamp ?? now;
+    let { manifest, hash } = change;
+    if (change.what === "emptied") {
+      const last = await this.#lastContent(change.subject, signal);
+      if (last === undefined) return change;
+      manifest = emptied(last, now);
+      hash = manifestHash(manifest);
+    }
+    if (manifest === undefined) return change;
+    return {
+      ...change,
+      hash,
+      manifest: { ...manifest, metadata: { ...manifest.metadata, creationTimestamp } },
+    };
+  }
+
+  async #lastContent(subject: string, signal: AbortSignal): Promise<Manifest | undefined> {
+    const known = this.#orphans.get(subject);
+    if (known !== undefined) return known;
+    const { entryLog, log } = this.#options;
+    for await (const { manifest } of manifestsOf(entryLog.readBack(subject, signal), log)) return manifest;
+    return undefined;
+  }
+
+  /** Keeps the content of what is held: were the stream lost meanwhile, nobody else would have it. */
+  async #keepHeld(held: ReadonlyMap<string, number>, signal: AbortSignal): Promise<void> {
+    for (const subject of held.keys()) {
+      const manifest = await this.#lastContent(subject, signal);
+      if (manifest !== undefined) this.#orphans.set(subject, manifest);
+    }
+  }
+
+  /** Takes note of what the log answered to one change; true if it was stored. */
+  #settle({ subject, manifest, hash, what }: Change, result: PublishResult): boolean {
+    const { log } = this.#options;
+    switch (result.status) {
+      case "conflict":
+        log.warn({ subject }, "another collector wrote this resource, it is read back and compared again");
+        this.#needsReadBack = true;
+        return false;
+      case "rejected":
+        log.error({ subject, reason: result.reason }, "the entry log refuses this resource, it is skipped");
+        return false;
+      case "stored":
+        if (manifest === undefined) {
+          this.#published.delete(subject);
+          this.#orphans.delete(subject);
+        } else {
+          this.#remember(subject, result.sequence, manifest, hash);
+          if (what === "emptied") this.#orphans.set(subject, manifest);
+        }
+        return true;
+    }
+  }
+
+  #reportHeld(held: ReadonlyMap<string, number>): void {
+    this.#options.log.warn(
+      { held: held.size, examples: [...held.keys()].slice(0, 5) },
+      "the registry lost more than the guard lets through at once; the old endpoints stay until they return, " +
+        "the hold time is over, or POST /held/release",
+    );
+  }
+
+  async #publishMarker(signal: AbortSignal): Promise<void> {
+    const { entryLog, registry, source } = this.#options;
+    const marker = createSyncMarker(registry, source, this.#published.size);
+    this.#markerDue = false;
+    try {
+      await entryLog.publish(
+        [{ subject: syncMarkerSubject(registry, source), data: manifestBytes(marker) }],
+        signal,
+      );
+    } catch (error) {
+      this.#markerDue = true;
+      throw error;
+    }
+  }
+}
