@@ -1,0 +1,175 @@
+import type { KeyPath } from "./config-issue.ts";
+import { unexpected } from "./config-issue.ts";
+import { checkEndpoints } from "./network-checks.ts";
+import type { Config } from "./schema.ts";
+
+/** Something that single values don't show: keys that don't go together, or a value that can't work. */
+export interface Contradiction {
+  /** Our path of the key. */
+  readonly path: KeyPath;
+  readonly message: string;
+  /** `always`: an error in every file. `own`: an error in our own file, a warning in slime's, where it used to run. */
+  readonly error: "always" | "own";
+}
+
+/**
+ * Slime's Validate, and what made slime panic later, and our own rules. Disabled sources aren't looked at. Takes the
+ * rectified configuration.
+ */
+export function contradictionsOf(config: Config): readonly Contradiction[] {
+  return [
+    ...checkRegistrySource("zookeeperSource", config.zookeeperSource),
+    ...checkZookeeper(config.zookeeperSource),
+    ...checkRegistrySource("eurekaSource", config.eurekaSource),
+    ...checkServers("eurekaSource", config.eurekaSource),
+    ...checkEureka(config.eurekaSource),
+    ...checkRegistrySource("nacosSource", config.nacosSource),
+    ...checkServers("nacosSource", config.nacosSource),
+    ...checkNaming(config.nacosSource),
+    ...checkEndpoints(config),
+    ...checkNats(config.nats),
+    ...notNegative(["push", "minInterval"], config.push.minInterval),
+    ...notNegative(["guard", "holdTime"], config.guard.holdTime),
+    ...notNegative(["retention", "emptyServices"], config.retention.emptyServices),
+    ...notNegative(["mcp", "cleanZombieInterval"], config.mcp.cleanZombieInterval),
+    ...checkIncrementalPush(config.mcp),
+  ];
+}
+
+type RegistryName = "zookeeperSource" | "eurekaSource" | "nacosSource";
+
+function checkRegistrySource(name: RegistryName, source: Config[RegistryName]): Contradiction[] {
+  if (!source.enabled) return [];
+  const found: Contradiction[] = [];
+  const polls = name !== "zookeeperSource" || !("mode" in source) || source.mode === "polling";
+  if (polls && source.refreshPeriod <= 0) {
+    found.push(always([name, "refreshPeriod"], 'expected a duration above 0, such as "30s"'));
+  }
+  if (source.mockServiceEntryName !== "" && source.mockServiceName === "") {
+    found.push(
+      always([name, "mockServiceName"], "expected a host because mockServiceEntryName is set, found nothing"),
+    );
+  }
+  if (!source.instancePortAsSvcPort && source.svcPort === 0) {
+    const why = "because instancePortAsSvcPort is off";
+    found.push(always([name, "svcPort"], `expected a port above 0 ${why}, found 0; set one of the two`));
+  }
+  if (source.svcPort > 65_535) {
+    found.push(own([name, "svcPort"], `expected a port up to 65535, found ${source.svcPort}`));
+  }
+  for (const [index, selector] of source.endpointSelectors.entries()) {
+    for (const [at, { operator }] of (selector.matchExpressions ?? []).entries()) {
+      if (selectorOperators.has(operator)) continue;
+      const path = [name, "endpointSelectors", index, "matchExpressions", at, "operator"];
+      found.push(own(path, unexpected("In, NotIn, Exists or DoesNotExist", operator, path)));
+    }
+  }
+  return found;
+}
+
+const selectorOperators: ReadonlySet<string> = new Set(["In", "NotIn", "Exists", "DoesNotExist"]);
+
+function checkZookeeper(source: Config["zookeeperSource"]): Contradiction[] {
+  if (!source.enabled) return [];
+  const found: Contradiction[] = [];
+  if (source.address.length === 0) {
+    const expected = 'expected at least one "host:port" because the source is enabled, found an empty list';
+    found.push(always(["zookeeperSource", "address"], expected));
+  }
+  if (source.mode !== "polling" && source.watchingWorkerCount <= 0) {
+    const message = `expected a number above 0, found ${source.watchingWorkerCount}`;
+    found.push(always(["zookeeperSource", "watchingWorkerCount"], message));
+  }
+  if (source.mode !== "polling" && source.mode !== "watching") {
+    const path = ["zookeeperSource", "mode"];
+    found.push(
+      own(path, `${unexpected('"polling" or "watching"', source.mode, path)}, which is taken for watching`),
+    );
+  }
+  return found;
+}
+
+function checkServers(
+  name: "eurekaSource" | "nacosSource",
+  source: Config["eurekaSource"] | Config["nacosSource"],
+): Contradiction[] {
+  if (!source.enabled) return [];
+  const expected = "expected at least one URL because the source is enabled, found an empty list";
+  if (source.servers.length === 0) {
+    return source.address.length === 0
+      ? [always([name, "address"], `${expected}; set address or servers`)]
+      : [];
+  }
+  const found = [...source.servers.entries()].flatMap(([index, server]) =>
+    server.address.length === 0 ? [always([name, "servers", index, "address"], expected)] : []
+  );
+  if (source.address.length > 0) {
+    const message = "is ignored because servers is given; move it into servers or remove it";
+    found.push(own([name, "address"], message));
+  }
+  return found;
+}
+
+function checkEureka(source: Config["eurekaSource"]): Contradiction[] {
+  if (!source.enabled) return [];
+  return (["deltaPeriod", "requestTimeout"] as const).flatMap((key) =>
+    source[key] > 0 ? [] : [always(["eurekaSource", key], 'expected a duration above 0, such as "1s"')]
+  );
+}
+
+/** A wrong item made slime panic at its first poll. */
+function checkNaming(source: Config["nacosSource"]): Contradiction[] {
+  if (!source.enabled) return [];
+  return (source.serviceNaming?.items ?? []).flatMap(({ kind, value }, index) => {
+    const path = ["nacosSource", "serviceNaming", "items", index] as const;
+    if (kind !== "$" && kind !== "meta" && kind !== "static") {
+      return [always([...path, "kind"], unexpected('"$", "meta" or "static"', kind, path))];
+    }
+    if (kind !== "$" || ["service", "ip", "port"].includes(value)) return [];
+    return [always([...path, "value"], unexpected('"service", "ip" or "port" for kind "$"', value, path))];
+  });
+}
+
+function checkNats(nats: Config["nats"]): Contradiction[] {
+  const found: Contradiction[] = [];
+  if (nats.replicas < 1 || nats.replicas > 5) {
+    found.push(always(["nats", "replicas"], `expected a number from 1 to 5, found ${nats.replicas}`));
+  }
+  if (!/^[^\s.*>/\\]+$/.test(nats.stream)) {
+    const expected = "a stream name without spaces, dots, *, > and slashes";
+    found.push(always(["nats", "stream"], unexpected(expected, nats.stream, ["nats", "stream"])));
+  }
+  if ((nats.user === "") !== (nats.password === "")) {
+    const missing = nats.user === "" ? "user" : "password";
+    found.push(always(["nats", missing], "expected user and password together, found only the other one"));
+  }
+  const ways = (["user", "token", "nkeySeed", "credsFile"] as const).filter((key) => nats[key] !== "");
+  if (ways.length > 1) {
+    found.push(always(["nats"], `expected one way to log in, found ${ways.join(" and ")}; keep one of them`));
+  }
+  if (nats.tls !== undefined && (nats.tls.certFile === "") !== (nats.tls.keyFile === "")) {
+    const missing = nats.tls.certFile === "" ? "certFile" : "keyFile";
+    const message = "expected certFile and keyFile together, found only the other one";
+    found.push(always(["nats", "tls", missing], message));
+  }
+  return found;
+}
+
+/** In slime this pair ended in a panic once the sources were ready. */
+function checkIncrementalPush(mcp: Config["mcp"]): Contradiction[] {
+  if (!mcp.enableIncPush || mcp.enableAnnoResVer) return [];
+  const message = "expected true because enableIncPush is on, found false; switch one of the two";
+  return [always(["mcp", "enableAnnoResVer"], message)];
+}
+
+function notNegative(path: KeyPath, value: number): Contradiction[] {
+  return value >= 0 ? [] : [always(path, "expected a duration of 0 or more, found a negative one")];
+}
+
+function always(path: KeyPath, message: string): Contradiction {
+  return { path, message, error: "always" };
+}
+
+function own(path: KeyPath, message: string): Contradiction {
+  return { path, message, error: "own" };
+}
