@@ -1,5 +1,7 @@
 import type { KeyPath } from "./config-issue.ts";
 import { unexpected } from "./config-issue.ts";
+import { formatGoDuration } from "./duration.ts";
+import type { Duration } from "./duration.ts";
 import { checkEndpoints } from "./network-checks.ts";
 import type { Config } from "./schema.ts";
 
@@ -43,7 +45,7 @@ function checkRegistrySource(name: RegistryName, source: Config[RegistryName]): 
   const found: Contradiction[] = [];
   const polls = name !== "zookeeperSource" || !("mode" in source) || source.mode === "polling";
   if (polls && source.refreshPeriod <= 0) {
-    found.push(always([name, "refreshPeriod"], 'expected a duration above 0, such as "30s"'));
+    found.push(notPositive([name, "refreshPeriod"], source.refreshPeriod));
   }
   if (source.mockServiceEntryName !== "" && source.mockServiceName === "") {
     found.push(
@@ -113,7 +115,7 @@ function checkServers(
 function checkEureka(source: Config["eurekaSource"]): Contradiction[] {
   if (!source.enabled) return [];
   return (["deltaPeriod", "requestTimeout"] as const).flatMap((key) =>
-    source[key] > 0 ? [] : [always(["eurekaSource", key], 'expected a duration above 0, such as "1s"')]
+    source[key] > 0 ? [] : [notPositive(["eurekaSource", key], source[key])]
   );
 }
 
@@ -162,8 +164,14 @@ function checkIncrementalPush(mcp: Config["mcp"]): Contradiction[] {
   return [always(["mcp", "enableAnnoResVer"], message)];
 }
 
-function notNegative(path: KeyPath, value: number): Contradiction[] {
-  return value >= 0 ? [] : [always(path, "expected a duration of 0 or more, found a negative one")];
+function notPositive(path: KeyPath, value: Duration): Contradiction {
+  return always(path, `expected a duration above 0, such as "30s", found ${formatGoDuration(value)}`);
+}
+
+function notNegative(path: KeyPath, value: Duration): Contradiction[] {
+  return value >= 0
+    ? []
+    : [always(path, `expected a duration of 0 or more, found ${formatGoDuration(value)}`)];
 }
 
 function always(path: KeyPath, message: string): Contradiction {

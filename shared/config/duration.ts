@@ -50,9 +50,17 @@ export function parseGoDuration(text: string): Duration {
   return (negative ? -1 : 1) * Number(total) / nanosecondsPerMillisecond;
 }
 
-/** Digits beyond the unit's nanoseconds are cut off, as in Go. */
+/** With Go's arithmetic: floating point, and digits beyond what 63 bits hold are left out. */
 function fractionOf(digits: string, factor: bigint): bigint {
-  return digits === "" ? 0n : (BigInt(digits) * factor) / 10n ** BigInt(digits.length);
+  let value = 0n;
+  let scale = 1;
+  for (const digit of digits) {
+    const next = value * 10n + BigInt(digit);
+    if (next >= largest) break;
+    value = next;
+    scale *= 10;
+  }
+  return BigInt(Math.trunc(Number(value) * (Number(factor) / scale)));
 }
 
 function invalid(text: string): RangeError {

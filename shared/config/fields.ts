@@ -33,14 +33,19 @@ export function flag(fallback = false) {
   return z.boolean().default(fallback);
 }
 
+/** A whole number; zod's own message would speak of a number only. */
+export function wholeNumber() {
+  return z.int({ error: ({ code }) => code === "invalid_type" ? "a whole number" : undefined });
+}
+
 /** Go's uint32. */
 export function uint32(fallback = 0) {
-  return z.int().min(0).max(4_294_967_295).default(fallback);
+  return wholeNumber().min(0).max(4_294_967_295).default(fallback);
 }
 
 /** Go's int, as far as a number of JSON holds it. */
 export function integer(fallback = 0) {
-  return z.int().default(fallback);
+  return wholeNumber().default(fallback);
 }
 
 /** A list of text; a list in the file replaces the default as a whole. */

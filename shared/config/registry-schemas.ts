@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { duration, flag, integer, section, text, texts } from "./fields.ts";
+import { duration, flag, integer, section, text, texts, wholeNumber } from "./fields.ts";
 import { ServiceSelector, sourceShape } from "./source-schema.ts";
 
 /** The four sources, each with slime's keys in the order of slime's struct, ours at the end. */
@@ -49,7 +49,7 @@ export const EurekaSource = section({
     "Several clusters to merge; if given, `address` beside it is ignored",
   ),
   deltaPeriod: duration("1s").describe("Period of `/apps/delta` requests between complete reads"),
-  maxResponseBytes: z.int().min(1).default(1024 ** 3).describe("Longest answer accepted, in bytes"),
+  maxResponseBytes: wholeNumber().min(1).default(1024 ** 3).describe("Longest answer accepted, in bytes"),
   requestTimeout: duration("30s").describe("Longest wait for a complete answer"),
 });
 /** See {@link EurekaSource}. Durations are milliseconds. */
