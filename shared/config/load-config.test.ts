@@ -207,7 +207,7 @@ describe("Go's decoding rules in a LEGACY block", () => {
       const text = slime(plain).replaceAll(/"([A-Z]\w+)":/g, (all, key: string) => {
         if (key === "LEGACY") return all;
         return `"${
-          [...key].map((c) => upper.next().value === true ? c.toUpperCase() : c.toLowerCase()).join("")
+          key.split("").map((c) => upper.next().value === true ? c.toUpperCase() : c.toLowerCase()).join("")
         }":`;
       });
       expect(load(text)).toEqual(expected);
