@@ -1,0 +1,70 @@
+import { Counter, Gauge, Histogram } from "prom-client";
+import type { Registry } from "prom-client";
+import type { PublishSummary } from "../../shared/collector/source-publisher.ts";
+
+/** A collector's metrics. Names that slime has keep their meaning; counters count up only. */
+export class CollectorMetrics {
+  readonly invalidRecords: Counter.Internal;
+  readonly #source: string;
+  readonly #polls: Counter;
+  readonly #pollSeconds: Histogram;
+  readonly #changes: Readonly<Record<"created" | "updated" | "emptied" | "deleted", Counter>>;
+  readonly #held: Gauge;
+
+  constructor(registry: Registry, source: string) {
+    const registers = [registry];
+    const labelNames = ["source"];
+    const counter = (name: string, help: string) => new Counter({ name, help, labelNames, registers });
+    this.#source = source;
+    this.#polls = new Counter({
+      name: "meshregistry_pollings_count",
+      help: "Rounds of reading a registry.",
+      labelNames: ["source", "status"],
+      registers,
+    });
+    this.#pollSeconds = new Histogram({
+      name: "meshregistry_polling_time",
+      help: "Seconds of a round of reading a registry.",
+      labelNames: ["source", "status"],
+      buckets: [0.01, 0.1, 0.5, 1, 3, 5, 8, 10, 20, 30, 60, 90, 120],
+      registers,
+    });
+    this.#changes = {
+      created: counter("meshregistry_service_entry_creation", "ServiceEntries published for the first time."),
+      updated: counter("meshregistry_service_entry_update", "ServiceEntries published with other content."),
+      emptied: counter("meshregistry_service_entry_deletion", "ServiceEntries that lost all endpoints."),
+      deleted: counter(
+        "meshregistry_service_entry_removal",
+        "ServiceEntries removed after having been empty.",
+      ),
+    };
+    this.#held = new Gauge({
+      name: "meshregistry_held_service_entries",
+      help: "ServiceEntries whose losses are held back by the mass-deletion guard.",
+      labelNames,
+      registers,
+    });
+    this.invalidRecords = counter(
+      "meshregistry_invalid_records_total",
+      "Registry records that can't be used.",
+    )
+      .labels(source);
+  }
+
+  /** Counts a round. */
+  polled(success: boolean, seconds: number): void {
+    const labels = { source: this.#source, status: String(success) };
+    this.#polls.inc(labels);
+    this.#pollSeconds.observe(labels, seconds);
+  }
+
+  /** Counts what was published. */
+  published(summary: PublishSummary): void {
+    const labels = { source: this.#source };
+    for (const [what, metric] of Object.entries(this.#changes)) {
+      const count = Object.entries(summary).find(([key]) => key === what)?.[1] ?? 0;
+      if (count > 0) metric.inc(labels, count);
+    }
+    this.#held.set(labels, summary.held);
+  }
+}

@@ -1,0 +1,137 @@
+import type { EurekaApplication, EurekaInstance } from "./decode.ts";
+
+/**
+ * What we know of one Eureka cluster: a copy of its registry that complete reads replace and deltas change. Pure
+ * state, no I/O. Rules: Eureka's own clients (a delta is «what changed in about the last three minutes», the same
+ * entries repeat, applying is idempotent; the hash counts instances per status).
+ */
+export class RegistryView {
+  #applications = new Map<string, ReadonlyMap<string, EurekaInstance>>();
+  readonly #statusCounts = new Map<string, number>();
+
+  /** All applications by name, with their instances by id. */
+  get applications(): ReadonlyMap<string, ReadonlyMap<string, EurekaInstance>> {
+    return this.#applications;
+  }
+
+  /**
+   * The reconcile hash of this copy: `NAME_COUNT_` per status, sorted by name; "" for an empty registry. It sees counts
+   * only: a changed address, or one instance swapped for another, never shows in it.
+   */
+  hash(): string {
+    return statusHash(this.#statusCounts);
+  }
+
+  /** Replaces everything with a complete read. Answers the names of the applications that differ now. */
+  replace(applications: Iterable<EurekaApplication>): Set<string> {
+    const before = this.#applications;
+    const changed = new Set<string>();
+    this.#applications = new Map();
+    this.#statusCounts.clear();
+    for (const { name, instances } of applications) {
+      const known = before.get(name);
+      const merged = new Map(this.#applications.get(name));
+      for (const instance of instances) this.#put(merged, keepIfSame(known?.get(instance.id), instance));
+      this.#applications.set(name, merged);
+    }
+    for (const [name, instances] of this.#applications) {
+      if (!sameInstances(before.get(name), instances)) changed.add(name);
+    }
+    for (const name of before.keys()) if (!this.#applications.has(name)) changed.add(name);
+    return changed;
+  }
+
+  /** Applies a delta. Answers the names of the applications that differ now. */
+  apply(delta: Iterable<EurekaApplication>): Set<string> {
+    const changed = new Set<string>();
+    for (const { name, instances } of delta) {
+      for (const instance of instances) if (this.#applyInstance(name, instance)) changed.add(name);
+    }
+    return changed;
+  }
+
+  /** True if the copy changed in a way that matters. */
+  #applyInstance(name: string, instance: EurekaInstance): boolean {
+    const application = this.#applications.get(name);
+    const known = application?.get(instance.id);
+    // A delta may be older than the complete read before it: the server caches the two apart.
+    if (known !== undefined && instance.lastUpdatedMs < known.lastUpdatedMs) return false;
+    if (instance.action === "DELETED") {
+      if (application === undefined || known === undefined) return false;
+      const rest = new Map(application);
+      rest.delete(instance.id);
+      this.#count(known.status, -1);
+      if (rest.size === 0) this.#applications.delete(name);
+      else this.#applications.set(name, rest);
+      return true;
+    }
+    if (known !== undefined && isSame(known, instance) && known.lastUpdatedMs === instance.lastUpdatedMs) {
+      return false;
+    }
+    const next = new Map(application);
+    this.#put(next, instance);
+    this.#applications.set(name, next);
+    return known === undefined || !isSame(known, instance);
+  }
+
+  #put(instances: Map<string, EurekaInstance>, instance: EurekaInstance): void {
+    const replaced = instances.get(instance.id);
+    if (replaced !== undefined) this.#count(replaced.status, -1);
+    this.#count(instance.status, 1);
+    instances.set(instance.id, instance);
+  }
+
+  #count(status: string, by: 1 | -1): void {
+    this.#statusCounts.set(status, (this.#statusCounts.get(status) ?? 0) + by);
+  }
+}
+
+/** The hash that a server ought to send with these applications, see {@link RegistryView.hash}. */
+export function hashOf(applications: Iterable<EurekaApplication>): string {
+  const counts = new Map<string, number>();
+  for (const { instances } of applications) {
+    for (const { status } of instances) counts.set(status, (counts.get(status) ?? 0) + 1);
+  }
+  return statusHash(counts);
+}
+
+function statusHash(counts: ReadonlyMap<string, number>): string {
+  return [...counts].filter(([, count]) => count > 0).sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([status, count]) => `${status}_${count}_`).join("");
+}
+
+/** The known object in place of an equal new one: a complete read then leaves no second copy of the registry behind. */
+function keepIfSame(known: EurekaInstance | undefined, instance: EurekaInstance): EurekaInstance {
+  return known !== undefined && known.lastUpdatedMs === instance.lastUpdatedMs && isSame(known, instance)
+    ? known
+    : instance;
+}
+
+/** Equal as far as conversion can see. */
+function isSame(a: EurekaInstance, b: EurekaInstance): boolean {
+  if (a === b) return true;
+  return a.status === b.status && a.address === b.address && a.port === b.port && a.defect === b.defect &&
+    sameMetadata(a.metadata, b.metadata);
+}
+
+function sameMetadata(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  let keys = 0;
+  for (const key in a) {
+    keys++;
+    if (a[key] !== b[key]) return false;
+  }
+  for (const _key in b) keys--;
+  return keys === 0;
+}
+
+function sameInstances(
+  a: ReadonlyMap<string, EurekaInstance> | undefined,
+  b: ReadonlyMap<string, EurekaInstance>,
+): boolean {
+  if (a === undefined || a.size !== b.size) return false;
+  for (const [id, instance] of b) {
+    const known = a.get(id);
+    if (known === undefined || !isSame(known, instance)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,85 @@
+import type { Profile } from "../model/profile.ts";
+import { safeHost } from "../istio/mod.ts";
+import type { ServiceEntryManifest, ServicePort } from "../model/manifest.ts";
+import { networkingApiVersion } from "../model/manifest.ts";
+
+/** The options of a source that ask for a port-merging entry. */
+export interface MockServiceOptions {
+  readonly mockServiceName: string;
+  readonly mockServiceEntryName: string;
+  readonly mockServiceMergeInstancePort: boolean;
+  readonly mockServiceMergeServicePort: boolean;
+  readonly resourceNs: string;
+}
+
+/**
+ * One entry without endpoints that has the ports of all services of a source, so that sidecars listen on all of them
+ * (`MockServiceName`). Ports are only ever added: taking one away would take a listener away.
+ */
+export class MockService {
+  readonly #options: MockServiceOptions;
+  readonly #labels: Record<string, string>;
+  readonly #profile: Profile;
+  readonly #ports = new Map<number, ServicePort>();
+  #grew = true;
+
+  private constructor(options: MockServiceOptions, labels: Record<string, string>, profile: Profile) {
+    this.#options = options;
+    this.#labels = labels;
+    this.#profile = profile;
+  }
+
+  /** Undefined if the source has no `MockServiceEntryName`. */
+  static of(
+    options: MockServiceOptions,
+    registry: string,
+    profile: Profile,
+    revision: string,
+  ): MockService | undefined {
+    if (options.mockServiceEntryName === "") return undefined;
+    const labels = { registry, ...(revision === "" ? {} : { "istio.io/rev": revision }) };
+    return new MockService(options, labels, profile);
+  }
+
+  /** True if ports came since the last {@link manifest}. */
+  get grew(): boolean {
+    return this.#grew;
+  }
+
+  /** Takes over a service's ports. */
+  add({ spec }: ServiceEntryManifest): void {
+    const protocols = new Map<string, string | undefined>();
+    for (const port of spec.ports ?? []) {
+      protocols.set(port.name, port.protocol);
+      if (this.#options.mockServiceMergeServicePort) this.#addPort(port);
+    }
+    if (!this.#options.mockServiceMergeInstancePort) return;
+    for (const endpoint of spec.endpoints ?? []) {
+      for (const [name, number] of Object.entries(endpoint.ports ?? {})) {
+        this.#addPort({ number, protocol: protocols.get(name), name: `${name}-${number}` });
+      }
+    }
+  }
+
+  #addPort(port: ServicePort): void {
+    if (this.#ports.has(port.number)) return;
+    this.#ports.set(port.number, port);
+    this.#grew = true;
+  }
+
+  /** The entry as it is now. */
+  manifest(): ServiceEntryManifest {
+    this.#grew = false;
+    const { mockServiceName, mockServiceEntryName, resourceNs } = this.#options;
+    return {
+      apiVersion: networkingApiVersion,
+      kind: "ServiceEntry",
+      metadata: { name: mockServiceEntryName, namespace: resourceNs, labels: { ...this.#labels } },
+      spec: {
+        hosts: [this.#profile === "istio" ? safeHost(mockServiceName) : mockServiceName],
+        ports: [...this.#ports.values()].sort((a, b) => a.number - b.number),
+        resolution: "STATIC",
+      },
+    };
+  }
+}
