@@ -1,0 +1,134 @@
+import { createHash, randomUUID } from "node:crypto";
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
+import { decodeSubject, encodeSubject } from "../model/subject.ts";
+
+/** The headers of a stored message; `jetstream.ts` describes them for people who tap the stream. */
+export const wireHeaders = {
+  /** `delete` marks a tombstone. */
+  operation: "Mesh-Operation",
+  /** `gzip` when the body, or the join of its parts, is compressed. */
+  encoding: "Mesh-Encoding",
+  /** `<id> <count> <bytes>` of a body that is stored in parts. */
+  parts: "Mesh-Parts",
+  /** On a part: the subject of the entry that it belongs to. */
+  partOf: "Mesh-Part-Of",
+  /** NATS: deduplicates retries, and tells a publisher whether a stored message is its own. */
+  id: "Nats-Msg-Id",
+  /** NATS: how long the server keeps the message. */
+  ttl: "Nats-TTL",
+  /** NATS: on the marker that a server leaves in place of what expired. */
+  marker: "Nats-Marker-Reason",
+  /** NATS: the compare-and-set of a publish. */
+  expectedSequence: "Nats-Expected-Last-Subject-Sequence",
+} as const;
+
+/** The kind under which parts are stored, beside the entries of their source. No resource has it. */
+export const partKind = "Part";
+
+/** From this size on (bytes) an entry is compressed: below it the server's own compression does as well. */
+export const compressFrom = 128 * 1024;
+
+/** What a body must leave free of the server's `max_payload` (bytes), for headers. */
+const headroom = 8 * 1024;
+
+/** The largest entry (bytes) that a reader unpacks: a bound for damaged or hostile messages. */
+const maxEntryBytes = 512 * 1024 * 1024;
+
+const zip = promisify(gzip);
+const unzip = promisify(gunzip);
+
+/** How an entry's body travels: as it is or compressed, and in how many messages. */
+export interface EncodedBody {
+  readonly compressed: boolean;
+  /** One chunk: the body of the message itself. Several: parts, and the message's own body is empty. */
+  readonly chunks: readonly Uint8Array[];
+  /** The size of all chunks together, in bytes. */
+  readonly bytes: number;
+}
+
+/** True if {@link encodeBody} has nothing to do: the entry travels as it is. */
+export function travelsAsIs(data: Uint8Array, maxPayload: number): boolean {
+  return data.length < compressFrom && data.length <= maxPayload - headroom;
+}
+
+/** Compresses a large entry, and cuts it if it is still larger than what the server takes in one message. */
+export async function encodeBody(data: Uint8Array, maxPayload: number): Promise<EncodedBody> {
+  if (travelsAsIs(data, maxPayload)) return { compressed: false, chunks: [data], bytes: data.length };
+  // Level 1 is a fourth of the default's time; on incompressible content all levels give the same.
+  const packed = await zip(data, { level: 1 });
+  const compressed = packed.length < data.length;
+  const body = compressed ? packed : data;
+  const size = Math.max(1, maxPayload - headroom);
+  const chunks: Uint8Array[] = [];
+  for (let start = 0; start < body.length; start += size) chunks.push(body.subarray(start, start + size));
+  return { compressed, chunks, bytes: body.length };
+}
+
+/** Undoes {@link encodeBody} for a body that is in one piece. @throws Error if it isn't valid gzip or too large. */
+export async function decodeBody(body: Uint8Array, compressed: boolean): Promise<Uint8Array> {
+  return compressed ? await unzip(body, { maxOutputLength: maxEntryBytes }) : body;
+}
+
+/** Where the parts of one entry are: the header {@link wireHeaders.parts} in readable form. */
+export interface PartsReference {
+  readonly id: string;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+export function formatParts({ id, count, bytes }: PartsReference): string {
+  return `${id} ${count} ${bytes}`;
+}
+
+/** The reference in a header's value, or undefined if it makes no sense. */
+export function parseParts(value: string): PartsReference | undefined {
+  const match = /^([0-9a-z]+-[0-9a-f]+) (\d{1,6}) (\d{1,12})$/.exec(value);
+  if (match === null) return undefined;
+  const [, id = "", count = "", bytes = ""] = match;
+  return { id, count: Number(count), bytes: Number(bytes) };
+}
+
+/**
+ * A new id for one set of parts. It begins with the time, so that a sweep can tell what a crash left behind from
+ * what somebody is just about to refer to. Ids are never shared: removing one entry's parts can't harm another's.
+ */
+export function newPartsId(now: number): string {
+  return `${now.toString(36)}-${randomUUID().replaceAll("-", "")}`;
+}
+
+/** When {@link newPartsId} made the id, in milliseconds since 1970; 0 if it is no such id. */
+export function partsIdTime(id: string): number {
+  const time = Number.parseInt(id.split("-")[0] ?? "", 36);
+  return Number.isSafeInteger(time) ? time : 0;
+}
+
+/**
+ * The subject prefix of an entry's parts, or undefined if the entry's subject isn't a resource's:
+ *
+ *     mesh.entries.Part.<registry>.<source>.<hash of the entry's subject>.<id>.<index>
+ *
+ * It lies under the entry's own registry and source, so a collector's permissions and read-back filter cover it.
+ */
+export function partsPrefix(entrySubject: string, id: string): string | undefined {
+  const resource = decodeSubject(entrySubject);
+  if (resource === undefined) return undefined;
+  const { registry, source } = resource;
+  const hash = createHash("sha256").update(entrySubject).digest("hex").slice(0, 16);
+  return encodeSubject({ kind: partKind, registry, source, namespace: hash, name: id });
+}
+
+/** The filter that matches all parts of one source. */
+export function partsFilter(registry: string, source: string): string {
+  const subject = encodeSubject({ kind: partKind, registry, source, namespace: "x", name: "x" });
+  return `${subject.slice(0, -"x.x".length)}>`;
+}
+
+const partSubjectStart =
+  encodeSubject({ kind: partKind, registry: "x", source: "x", namespace: "x", name: "x" })
+    .split(".").slice(0, 3).join(".") + ".";
+
+/** True for the subject of a part, which no reader is shown. */
+export function isPartSubject(subject: string): boolean {
+  return subject.startsWith(partSubjectStart);
+}
