@@ -19,26 +19,37 @@ export function compareCodePoints(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** The items in order; the very same array if they are already. The sort is stable. */
-export function sorted<Item>(items: Item[], compare: (a: Item, b: Item) => number): Item[] {
+/** True if no item comes after its successor; with `strictly`, if none is equal to its successor either. */
+function isSorted<Item>(items: readonly Item[], compare: Compare<Item>, strictly: boolean): boolean {
+  let before = items[0];
   for (let index = 1; index < items.length; index++) {
-    const before = items[index - 1];
     const item = items[index];
-    if (before !== undefined && item !== undefined && compare(before, item) > 0) {
-      return items.toSorted(compare);
-    }
+    if (before === undefined || item === undefined) continue;
+    const difference = compare(before, item);
+    if (difference > 0 || (strictly && difference === 0)) return false;
+    before = item;
   }
-  return items;
+  return true;
+}
+
+/** Negative if `a` comes first, positive if `b` does, zero if they are equal. */
+export type Compare<Item> = (a: Item, b: Item) => number;
+
+/** The items in order; the very same array if they are already. The sort is stable. */
+export function sorted<Item>(items: Item[], compare: Compare<Item>): Item[] {
+  return isSorted(items, compare, false) ? items : items.toSorted(compare);
 }
 
 /**
- * The items without those that `same` finds equal to the item kept before them; the very same array if there is none.
+ * The items in order, and of those that `identify` finds equal only the first; the very same array if it is so
+ * already. `compare` must refine `identify`: what `identify` tells apart, `compare` orders the same way.
  */
-export function withoutRepeats<Item>(items: Item[], same: (a: Item, b: Item) => boolean): Item[] {
+export function sortedUnique<Item>(items: Item[], compare: Compare<Item>, identify = compare): Item[] {
+  if (isSorted(items, identify, true)) return items;
   const kept: Item[] = [];
-  for (const item of items) {
+  for (const item of items.toSorted(compare)) {
     const last = kept.at(-1);
-    if (last === undefined || !same(last, item)) kept.push(item);
+    if (last === undefined || identify(last, item) !== 0) kept.push(item);
   }
-  return kept.length === items.length ? items : kept;
+  return kept;
 }

@@ -21,8 +21,10 @@ function trimHyphens(label: string): string {
   return label.slice(start, end);
 }
 
-function cutLabel(label: string, length: number): string {
-  return trimHyphens(trimHyphens(label).slice(0, length));
+/** The text's labels without hyphens at their ends, cut to a length; without those of which nothing is left. */
+function cleanLabels(text: string): string[] {
+  return text.split(".").map((label) => trimHyphens(trimHyphens(label).slice(0, labelLength)))
+    .filter((label) => label !== "");
 }
 
 function isSafe(name: string): boolean {
@@ -41,8 +43,7 @@ export function safeHost(name: string): string {
   if (isSafe(name)) return name;
   const tail = suffix(name);
   const text = name.toLowerCase().replaceAll(/[^a-z0-9.-]+/g, "-");
-  const labels = text.split(".").map((label) => cutLabel(label, labelLength)).filter((label) => label !== "");
-  const kept = labels.join(".").slice(0, hostLength - tail.length).split(".");
-  const last = cutLabel(kept.pop() ?? "", labelLength - tail.length);
-  return [...kept, `${last === "" ? "service" : last}${tail}`].map(trimHyphens).join(".");
+  const labels = cleanLabels(cleanLabels(text).join(".").slice(0, hostLength - tail.length));
+  const last = labels.pop() ?? "service";
+  return [...labels, trimHyphens(last.slice(0, labelLength - tail.length)) + tail].join(".");
 }

@@ -1,15 +1,15 @@
 import { compareCodePoints } from "./code-point-order.ts";
-import { isLabelCharacter, isLabelKey, isLabelKeyPrefix, isLabelValue } from "./names.ts";
+import { isLabelKey, isLabelKeyPrefix, isLabelValue } from "./names.ts";
 
-type Labels = Readonly<Record<string, string>>;
+type Labels = Record<string, string>;
 
 const nameLength = 63;
 
+const notAllowed = /[^-_.A-Za-z0-9]/gu;
+
 /** Replaces each character that a label can't hold by `_`, then cuts what isn't a letter or digit off both ends. */
 function repairText(text: string): string {
-  let repaired = "";
-  for (const character of text) repaired += isLabelCharacter(character) ? character : "_";
-  return trimEnds(repaired);
+  return trimEnds(text.replaceAll(notAllowed, "_"));
 }
 
 function trimEnds(text: string): string {
@@ -41,9 +41,21 @@ export function repairLabelKey(key: string): string | undefined {
   return hasPrefix ? `${key.slice(0, slash + 1)}${name}` : name;
 }
 
-function areValid(labels: Labels): boolean {
+/** The same keys with valid values; the very same object if they are valid already. */
+function withValidValues(labels: Labels): Labels {
+  let result: Record<string, string> | undefined;
   for (const key in labels) {
-    if (!isLabelKey(key) || !isLabelValue(labels[key] ?? "")) return false;
+    const value = labels[key] ?? "";
+    if (isLabelValue(value)) continue;
+    result ??= { ...labels };
+    result[key] = repairLabelValue(value);
+  }
+  return result ?? labels;
+}
+
+function areKeysValid(labels: Labels): boolean {
+  for (const key in labels) {
+    if (!isLabelKey(key)) return false;
   }
   return true;
 }
@@ -52,18 +64,18 @@ function areValid(labels: Labels): boolean {
  * Labels that Istio accepts; the very same object if they are fine. A label is dropped only if nothing of its key is
  * usable, or if the repaired key is taken: by a valid key, or by one that comes first in code point order.
  */
-export function repairLabels<Given extends Labels>(labels: Given): Given | Record<string, string> {
-  if (areValid(labels)) return labels;
-  const entries = new Map<string, string>();
-  const repaired: [string, string][] = [];
+export function repairLabels(labels: Labels): Labels {
+  if (areKeysValid(labels)) return withValidValues(labels);
+  const kept = new Map<string, string>();
+  const invalid: [string, string][] = [];
   for (const [key, value] of Object.entries(labels)) {
-    if (isLabelKey(key)) entries.set(key, repairLabelValue(value));
-    else repaired.push([key, value]);
+    if (isLabelKey(key)) kept.set(key, repairLabelValue(value));
+    else invalid.push([key, value]);
   }
-  repaired.sort(([a], [b]) => compareCodePoints(a, b));
-  for (const [key, value] of repaired) {
+  invalid.sort(([a], [b]) => compareCodePoints(a, b));
+  for (const [key, value] of invalid) {
     const name = repairLabelKey(key);
-    if (name !== undefined && !entries.has(name)) entries.set(name, repairLabelValue(value));
+    if (name !== undefined && !kept.has(name)) kept.set(name, repairLabelValue(value));
   }
-  return Object.fromEntries(entries);
+  return Object.fromEntries(kept);
 }

@@ -95,16 +95,21 @@ export function isLabelKeyPrefix(text: string): boolean {
   return text.length <= keyPrefixLength && text.split(".").every((part) => labelPattern.test(part));
 }
 
+/**
+ * Keys found valid so far. All endpoints of a registry share a few dozen keys, and looking one up takes a fifth of
+ * checking it. Bounded, since a registry may put an id into a key.
+ */
+const validKeys = new Set<string>();
+const validKeysLimit = 4096;
+
 /** A label key (S9): `[prefix/]name`; the name 1 to 63 characters, as in {@link isLabelValue}. */
 export function isLabelKey(text: string): boolean {
+  if (validKeys.has(text)) return true;
   const slash = text.indexOf("/");
   if (slash !== -1 && !isLabelKeyPrefix(text.slice(0, slash))) return false;
-  return text.length - slash - 1 <= labelLength && isQualifiedName(text, slash + 1);
-}
-
-/** True for what may be in a label value or the name of a label key, apart from the rule about the ends. */
-export function isLabelCharacter(character: string): boolean {
-  return character.length === 1 && characterKind(character, 0) !== nowhere;
+  if (text.length - slash - 1 > labelLength || !isQualifiedName(text, slash + 1)) return false;
+  if (validKeys.size < validKeysLimit) validKeys.add(text);
+  return true;
 }
 
 /** The protocols that istiod knows, in lower case; it compares without regard to case. */

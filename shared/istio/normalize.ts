@@ -5,7 +5,7 @@ import type {
   ServicePort,
   WorkloadEntry,
 } from "../model/manifest.ts";
-import { compareCodePoints, sorted, withoutRepeats } from "./code-point-order.ts";
+import { compareCodePoints, sorted, sortedUnique } from "./code-point-order.ts";
 import { compareEndpoints, compareInstances } from "./endpoint-order.ts";
 import { repairLabels } from "./label-repair.ts";
 
@@ -14,9 +14,6 @@ import { repairLabels } from "./label-repair.ts";
  * that the last endpoint is gone if the metadata changes with it, and otherwise keeps sending the old ones.
  */
 export const noEndpointsLabel = "meshregistry.io/no-endpoints";
-
-const equal = (a: string, b: string): boolean => a === b;
-const sameInstance = (a: WorkloadEntry, b: WorkloadEntry): boolean => compareInstances(a, b) === 0;
 
 function comparePorts(a: ServicePort, b: ServicePort): number {
   return a.number - b.number ||
@@ -30,7 +27,7 @@ function sortedTexts(texts: string[]): string[] {
 }
 
 function uniqueTexts(texts: string[]): string[] {
-  return withoutRepeats(sortedTexts(texts), equal);
+  return sortedUnique(texts, compareCodePoints);
 }
 
 /** `.` and the entry's own namespace are the same to Istio, which rejects an entry that has both. */
@@ -59,7 +56,7 @@ function mapped<Item>(items: Item[], change: (item: Item) => Item): Item[] {
 }
 
 function uniqueEndpoints(endpoints: WorkloadEntry[]): WorkloadEntry[] {
-  return withoutRepeats(sorted(mapped(endpoints, withValidLabels), compareEndpoints), sameInstance);
+  return sortedUnique(mapped(endpoints, withValidLabels), compareEndpoints, compareInstances);
 }
 
 /** True if no field of the two specs is another object. */
