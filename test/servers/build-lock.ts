@@ -11,15 +11,14 @@ const staleMs = 60_000;
 
 /**
  * Runs `body` while holding the lock file at `path`, after waiting for another process that holds it; `onWait` is
- * called once if there is one. A holder that died without cleaning up is noticed. Should two waiters take over the same
- * dead lock at the same moment, both build, which costs time and harms nothing: results are put in place by rename.
+ * called once if there is one. A holder that died without cleaning up is noticed.
  */
 export async function withLock<T>(path: string, onWait: () => void, body: () => Promise<T>): Promise<T> {
   await mkdir(dirname(path), { recursive: true });
   let told = false;
   while (!(await create(path))) {
     if (await isStale(path)) {
-      await rm(path, { force: true });
+      await removeStale(path);
       continue;
     }
     if (!told) onWait();
@@ -51,11 +50,26 @@ async function create(path: string): Promise<boolean> {
   }
 }
 
+/** Removes a dead lock under a lock of its own: else a second waiter could remove the one that the first has just made. */
+async function removeStale(path: string): Promise<void> {
+  const guard = `${path}.removing`;
+  if (await create(guard)) {
+    try {
+      if (await isStale(path)) await rm(path, { force: true });
+    } finally {
+      await rm(guard, { force: true });
+    }
+  } else {
+    if (await isStale(guard)) await rm(guard, { force: true });
+    await sleep(500);
+  }
+}
+
 async function isStale(path: string): Promise<boolean> {
   try {
     const { mtimeMs } = await stat(path);
     if (Date.now() - mtimeMs > staleMs) return true;
-    const [pid = "", host = ""] = (await readFile(path, "utf8")).split(" ");
+    const [pid = "", host = ""] = (await readFile(path, "utf8")).trim().split(" ");
     return host === hostname() && !isAlive(Number(pid));
   } catch {
     // Gone in the meantime: the next attempt to create it decides.
