@@ -56,9 +56,17 @@ describe("ShrinkGuard", () => {
     expect(guard.review(compare(["a", 50, 0]), 1).size).toBe(0);
   });
 
-  test("never holds with a hold time of 0", () => {
-    const guard = new ShrinkGuard({ ...policy, holdTimeMs: 0 });
+  test("never holds with a limit of 100 %", () => {
+    const guard = new ShrinkGuard({ ...policy, maxShrinkPercent: 100 });
     expect(guard.review(compare(["a", 50, 0]), 0).size).toBe(0);
+  });
+
+  test("holds for ever with a hold time of 0, until told to let go", () => {
+    const guard = new ShrinkGuard({ ...policy, holdTimeMs: 0 });
+    guard.review(compare(["a", 50, 0]), 0);
+    expect(guard.review(compare(["a", 50, 0]), 1e9).size).toBe(1);
+    guard.release();
+    expect(guard.review(compare(["a", 50, 0]), 1e9).size).toBe(0);
   });
 
   test("never holds what did not shrink", () => {

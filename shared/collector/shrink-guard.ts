@@ -6,11 +6,11 @@
 
 /** When losses are held, and for how long. */
 export interface ShrinkPolicy {
-  /** Losing more than this share (0 to 100) of all endpoints of the source in one complete read is held; 100: never. */
+  /** Losing more than this share of all endpoints of the source in one complete read is held; 100: nothing ever is. */
   readonly maxShrinkPercent: number;
   /** Losing fewer endpoints than this is never held, so that small registries can scale down. */
   readonly minEndpoints: number;
-  /** How long a loss is held at most; 0 switches the guard off. */
+  /** How long a loss is held at most; 0: until the registry shows it again, or {@link ShrinkGuard.release}. */
   readonly holdTimeMs: number;
 }
 
@@ -26,6 +26,8 @@ export interface Comparison {
 export class ShrinkGuard {
   readonly #policy: ShrinkPolicy;
   readonly #heldSinceMs = new Map<string, number>();
+  /** Given up by {@link release}: the next review lets these through. */
+  readonly #released = new Set<string>();
 
   constructor(policy: ShrinkPolicy) {
     this.#policy = policy;
@@ -51,14 +53,16 @@ export class ShrinkGuard {
       published += publishedEndpoints;
       read += readEndpoints;
       if (readEndpoints >= publishedEndpoints) continue;
+      if (this.#released.has(subject)) continue;
       const heldSince = this.#heldSinceMs.get(subject);
       if (heldSince === undefined) {
         lost += publishedEndpoints - readEndpoints;
         shrinking.push(subject);
-      } else if (nowMs - heldSince < this.#policy.holdTimeMs) {
+      } else if (this.#policy.holdTimeMs === 0 || nowMs - heldSince < this.#policy.holdTimeMs) {
         stillHeld.add(subject);
       }
     }
+    this.#released.clear();
     for (const subject of this.#heldSinceMs.keys()) {
       if (!stillHeld.has(subject)) this.#heldSinceMs.delete(subject);
     }
@@ -71,13 +75,13 @@ export class ShrinkGuard {
   /** Gives up all holds: the next review lets through what it sees. Answers how many there were. */
   release(): number {
     const released = this.#heldSinceMs.size;
-    // Held since ever: the next review finds their time over, and doesn't count them as new losses.
-    for (const subject of this.#heldSinceMs.keys()) this.#heldSinceMs.set(subject, Number.NEGATIVE_INFINITY);
+    for (const subject of this.#heldSinceMs.keys()) this.#released.add(subject);
+    this.#heldSinceMs.clear();
     return released;
   }
 
   #isTooMuch(lost: number, published: number, read: number): boolean {
-    if (this.#policy.holdTimeMs === 0 || lost === 0) return false;
+    if (lost === 0 || this.#policy.maxShrinkPercent >= 100) return false;
     if (read === 0) return true;
     return lost >= this.#policy.minEndpoints && lost * 100 > published * this.#policy.maxShrinkPercent;
   }

@@ -4,7 +4,8 @@
  */
 export { formatGoDuration, parseGoDuration } from "./duration.ts";
 export type { Duration } from "./duration.ts";
-export { ConfigSchema, Profile } from "./schema.ts";
+export { ConfigSchema } from "./schema.ts";
+export type { Profile } from "../model/profile.ts";
 export type { Config, ConfigInput } from "./schema.ts";
 export type { EurekaSource, K8sSource, NacosSource, ZookeeperSource } from "./registry-schemas.ts";
 export type {

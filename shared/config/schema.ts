@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { profiles } from "../model/profile.ts";
 import { duration, flag, section, text, texts, uint32 } from "./fields.ts";
 import { EurekaSource, K8sSource, NacosSource, ZookeeperSource } from "./registry-schemas.ts";
 
@@ -7,11 +8,6 @@ import { EurekaSource, K8sSource, NacosSource, ZookeeperSource } from "./registr
  * schema; slime's files are brought into this form before they meet it. Keys stand in the order of slime's struct,
  * because that is the order in which `/args` shows them.
  */
-
-/** How resources are written: see `docs/configuration.md`. */
-export const Profile = z.enum(["istio", "slime"]);
-/** See {@link Profile}. */
-export type Profile = z.output<typeof Profile>;
 
 const Business = section({
   regionLabels: texts().describe("Never read"),
@@ -69,13 +65,17 @@ const Guard = section({
   maxShrinkPercent: z.number().min(0).max(100).default(30).describe(
     "Hold back a read that takes away more than this share of a source's endpoints; 100: never",
   ),
-  minEndpoints: uint32(10).describe("Sources with fewer endpoints are not guarded"),
-  holdTime: duration("5m").describe("After this long the smaller state is believed; 0: never"),
+  minEndpoints: uint32(10).describe(
+    "Losing fewer endpoints than this in one read is never held back, unless it is all of them",
+  ),
+  holdTime: duration("5m").describe(
+    "After this long the smaller state is believed; 0: only when an operator says so",
+  ),
 });
 
 /** The zod schema of our own file. Its input is the file's text form, its output the typed configuration. */
 export const ConfigSchema = section({
-  profile: Profile.default("istio").describe(
+  profile: z.enum(profiles).default("istio").describe(
     "`istio`: for stock istiods; `slime`: byte for byte as slime (default in a slime file)",
   ),
   meshConfigFile: text().describe("Never read"),

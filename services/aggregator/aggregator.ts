@@ -1,0 +1,93 @@
+import type { Hono } from "hono";
+import type { Registry } from "prom-client";
+import type { Config, ConversionEnvironment } from "../../shared/config/mod.ts";
+import { sourcesOf } from "../../shared/config/mod.ts";
+import type { EntryLog } from "../../shared/entry-log/entry-log.ts";
+import { Hono as HonoApp } from "hono";
+import { MeshError } from "../../shared/runtime/errors.ts";
+import type { HttpServer } from "../../shared/runtime/http-server.ts";
+import { serveHttp } from "../../shared/runtime/http-server.ts";
+import type { ServiceContext } from "../../shared/runtime/run-service.ts";
+import { ResourceCache } from "./cache.ts";
+import { debugApi, moduleRoutes } from "./debug/debug-api.ts";
+import { StreamIngest } from "./ingest.ts";
+import { AggregatorMetrics } from "./metrics.ts";
+import { SyncGate } from "./sync-gate.ts";
+import { XdsServer } from "./xds/xds-server.ts";
+
+export interface AggregatorOptions {
+  readonly config: Config;
+  readonly environment: ConversionEnvironment;
+  readonly entryLog: EntryLog;
+  readonly metrics: Registry;
+  /** Further routes under `/meshregistry`, of collectors in the same process. */
+  readonly moreRoutes?: Hono | undefined;
+}
+
+/** A running aggregator. */
+export interface Aggregator {
+  /** `host:port` of the xDS server. */
+  readonly xdsAddress: string;
+  readonly http: HttpServer;
+  readonly gate: SyncGate;
+  readonly cache: ResourceCache;
+  /** Settles when the aggregator's work ends: with the process's stop, or with an error. */
+  readonly finished: Promise<void>;
+}
+
+/**
+ * Starts the aggregator: follows the entry log, keeps the cache, serves xDS and the debug API. Everything is closed
+ * with the service.
+ * @throws MeshError `configuration` or `address-in-use`.
+ */
+export async function startAggregator(
+  options: AggregatorOptions,
+  context: ServiceContext,
+): Promise<Aggregator> {
+  const { config, environment, entryLog, moreRoutes } = options;
+  const { log, signal } = context;
+  const address = xdsListenAddress(config.mcp.serverUrl);
+  const cache = new ResourceCache();
+  const metrics = new AggregatorMetrics(options.metrics);
+  const gate = context.use(new SyncGate(sourcesOf(config)));
+  const ingest = new StreamIngest({ cache, gate, profile: config.profile, log, metrics });
+  const xds = context.use(
+    await XdsServer.listen({
+      address,
+      cache,
+      gate,
+      controlPlane: `meshregistry/${environment.podName === "" ? process.pid : environment.podName}`,
+      minPushIntervalMs: config.push.minInterval,
+      log,
+      metrics,
+    }),
+  );
+  const debug = {
+    config,
+    cache,
+    gate,
+    ingest,
+    entryLog,
+    clients: () => xds.clients,
+    metrics: options.metrics,
+  };
+  const http = context.use(await serveHttp(debugApi(debug, moreRoutes), config.http.address, "http.address"));
+  if (config.httpServerAddr !== "") {
+    const plain = new HonoApp().route("/", moduleRoutes(debug));
+    context.use(await serveHttp(plain, config.httpServerAddr, "httpServerAddr"));
+  }
+  const finished = ingest.run(entryLog, signal);
+  return { xdsAddress: xds.address, http, gate, cache, finished };
+}
+
+/** `xds://host:port` of slime's `Mcp.ServerUrl`; query parameters and paths mean nothing here. */
+function xdsListenAddress(serverUrl: string): string {
+  const match = /^xds:\/\/([^/?]+)/.exec(serverUrl);
+  if (match?.[1] === undefined) {
+    throw new MeshError(
+      "configuration",
+      `Cannot serve mcp.serverUrl "${serverUrl}": only xds://host:port is served, such as xds://0.0.0.0:16010`,
+    );
+  }
+  return match[1];
+}

@@ -1,0 +1,108 @@
+import { Hono } from "hono";
+import type { Context } from "hono";
+import { bearerAuth } from "hono/bearer-auth";
+import type { Registry } from "prom-client";
+import type { Config } from "../../../shared/config/mod.ts";
+import { eurekaServersOf, maskSecrets, toSlimeArgs } from "../../../shared/config/mod.ts";
+import type { EntryLog } from "../../../shared/entry-log/entry-log.ts";
+import type { ResourceCache } from "../cache.ts";
+import { decodeResource } from "../encode/decode-resource.ts";
+import type { StreamIngest } from "../ingest.ts";
+import type { SyncGate } from "../sync-gate.ts";
+import type { ClientStream } from "../xds/client-stream.ts";
+import { clientsAsSlime, clientsInDetail } from "./clients.ts";
+import { xdsCache } from "./xds-cache.ts";
+
+/** What the debug API shows. */
+export interface DebugApiOptions {
+  readonly config: Config;
+  readonly cache: ResourceCache;
+  readonly gate: SyncGate;
+  readonly ingest: StreamIngest;
+  readonly entryLog: EntryLog;
+  readonly clients: () => Iterable<ClientStream>;
+  readonly metrics: Registry;
+}
+
+/** The paths of slime's module, relative to its prefix, and ours beside them. */
+export function moduleRoutes(options: DebugApiOptions): Hono {
+  const { config, cache, gate, ingest, entryLog, clients } = options;
+  const routes = new Hono();
+  routes.get("/xdsCache", (c) => {
+    const { status, contentType, body } = xdsCache(cache, c.req.query());
+    return c.body(body, status, { "Content-Type": contentType });
+  });
+  routes.get("/eureka", (c) => {
+    if (c.req.query("registries") === "true") return json(c, eurekaRegistries(config));
+    return json(c, specsOf(cache, "eureka"));
+  });
+  routes.get("/args", (c) => json(c, toSlimeArgs(maskSecrets(config))));
+  routes.get(
+    "/clients",
+    (c) => json(c, c.req.query("detail") ? clientsInDetail(clients()) : clientsAsSlime(clients())),
+  );
+  routes.get("/ready", (c) => ready(c, gate));
+  routes.get("/sources", (c) =>
+    json(c, {
+      entryLog: { ...entryLog.status(), read: gate.caughtUp },
+      open: gate.open,
+      sources: Object.fromEntries(gate.states),
+    }));
+  routes.get("/rejected", (c) => json(c, Object.fromEntries(ingest.rejections)));
+  routes.get("/shadowed", (c) => json(c, [...cache.shadowed("ServiceEntry"), ...cache.shadowed("Sidecar")]));
+  return routes;
+}
+
+/**
+ * The whole debug API: slime's module under `/meshregistry`, metrics and probes beside it. With a token configured,
+ * everything but the probes asks for it.
+ */
+export function debugApi(options: DebugApiOptions, moreRoutes?: Hono): Hono {
+  const app = new Hono();
+  const { token } = options.config.http;
+  app.get("/healthz", (c) => c.text("ok"));
+  app.get("/modules/livez", (c) => c.text("ok"));
+  app.get(
+    "/modules/readyz",
+    (c) => options.gate.open ? c.text("ok") : c.text("meshregistry is not ready", 500),
+  );
+  app.get("/meshregistry/ready", (c) => ready(c, options.gate));
+  if (token !== "") app.use(bearerAuth({ token }));
+  app.get(
+    "/metrics",
+    async (c) =>
+      c.text(await options.metrics.metrics(), 200, { "Content-Type": options.metrics.contentType }),
+  );
+  app.route("/meshregistry", moduleRoutes(options));
+  if (moreRoutes !== undefined) app.route("/meshregistry", moreRoutes);
+  return app;
+}
+
+/** `/ready` as slime answers it: 200 and nothing, or 503 and what is missing. */
+function ready(c: Context, gate: SyncGate): Response {
+  if (gate.open) return c.body(null, 200);
+  const waiting = [...gate.states].filter(([, state]) => state === "waiting").map(([source]) => source);
+  return c.text(` xds not ready source not ready ${waiting.join(",")}`, 503);
+}
+
+function json(c: Context, value: unknown): Response {
+  return c.body(JSON.stringify(value, undefined, 2), 200, { "Content-Type": "application/json" });
+}
+
+/** `/eureka`, `/nacos`: the specs of one registry's entries by name. */
+function specsOf(cache: ResourceCache, registry: string): Record<string, unknown> {
+  const specs: Record<string, unknown> = {};
+  for (const resource of cache.allStored("ServiceEntry")) {
+    if (resource.registry !== registry) continue;
+    const { name, spec } = decodeResource("ServiceEntry", resource.framed);
+    specs[name] = spec;
+  }
+  return specs;
+}
+
+function eurekaRegistries(config: Config): unknown[] {
+  return eurekaServersOf(maskSecrets(config).eurekaSource).map(({ registryId, address }) => ({
+    ...(registryId === "" ? {} : { registry_id: registryId }),
+    addresses: address,
+  }));
+}

@@ -1,0 +1,26 @@
+import { openSharedEntryLog } from "../../shared/entry-log/open-entry-log.ts";
+import { runService } from "../../shared/runtime/run-service.ts";
+import { createMetrics, logWarnings, readServiceOptions } from "../../shared/runtime/service-options.ts";
+import { startAggregator } from "./aggregator.ts";
+
+const purpose = "Follows the entry log in NATS and serves it to istiod over MCP-over-xDS, with a debug API.";
+
+/** Runs the aggregator. Answers the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const options = await readServiceOptions("aggregator", purpose, args);
+  if (typeof options === "number") return options;
+  const { environment, httpAddress } = options;
+  const config = httpAddress === undefined
+    ? options.config
+    : { ...options.config, http: { ...options.config.http, address: httpAddress } };
+  return await runService("aggregator", async (context) => {
+    logWarnings(options, context.log);
+    const entryLog = context.use(openSharedEntryLog(config, "aggregator", context.log));
+    const aggregator = await startAggregator(
+      { config, environment, entryLog, metrics: createMetrics() },
+      context,
+    );
+    context.log.info({ xds: aggregator.xdsAddress, http: aggregator.http.url }, "listening");
+    return { finished: aggregator.finished };
+  });
+}

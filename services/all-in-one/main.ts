@@ -1,0 +1,124 @@
+import { Hono } from "hono";
+import { loadConfig, readConfigFile } from "../../shared/config/mod.ts";
+import type { Config, LoadedConfig } from "../../shared/config/mod.ts";
+import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";
+import { openSharedEntryLog } from "../../shared/entry-log/open-entry-log.ts";
+import { helpText, parseCommandLine } from "../../shared/runtime/command-line.ts";
+import type { OptionSpec } from "../../shared/runtime/command-line.ts";
+import { errorText, isMeshError } from "../../shared/runtime/errors.ts";
+import { runService } from "../../shared/runtime/run-service.ts";
+import type { ServiceContext } from "../../shared/runtime/run-service.ts";
+import { createMetrics, logWarnings } from "../../shared/runtime/service-options.ts";
+import { startAggregator } from "../aggregator/aggregator.ts";
+import type { Aggregator } from "../aggregator/aggregator.ts";
+import { startCollector as startEurekaCollector } from "../eureka-collector/start-collector.ts";
+import { runDemoServices } from "./demo/demo-services.ts";
+import { EurekaServer } from "./demo/eureka-server.ts";
+
+const options: Readonly<Record<string, OptionSpec>> = {
+  config: {
+    type: "string",
+    value: "FILE",
+    help: "Connect to the registries of this file: our own form, or a slime module's",
+  },
+  http: { type: "string", value: "HOST:PORT", help: "Debug API (default 127.0.0.1:8081)" },
+  xds: { type: "string", value: "HOST:PORT", help: "xDS for istiod (default 0.0.0.0:16010)" },
+};
+
+const usage = "meshregistry [--config FILE] [--http HOST:PORT] [--xds HOST:PORT]";
+
+const purpose = `Runs everything in one process: the collectors of the configured registries, the entry log
+(embedded, or NATS if nats.servers is set) and the aggregator.
+
+Without --config it brings a demo along: a Eureka server in this process, with services that
+come, scale and go.`;
+
+/** How often the demo changes something. */
+const demoPauseMs = 2_000;
+
+/** Runs all of meshregistry in this process. Answers the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    const line = parseCommandLine(args, options, `Usage: ${usage}`);
+    if (line.flag("help")) {
+      process.stdout.write(helpText(usage, purpose, options));
+      return 0;
+    }
+    const file = line.text("config");
+    const given = file === undefined ? undefined : await readConfigFile(file, process.env);
+    const listen = { http: line.text("http"), xds: line.text("xds") };
+    return await runService("meshregistry", (context) => run(given, listen, context));
+  } catch (error) {
+    if (!isMeshError(error, "configuration")) throw error;
+    process.stderr.write(`${errorText(error)}\n`);
+    return 2;
+  }
+}
+
+interface Listen {
+  readonly http: string | undefined;
+  readonly xds: string | undefined;
+}
+
+async function run(given: LoadedConfig | undefined, listen: Listen, context: ServiceContext) {
+  const loaded = given ?? await startDemo(context);
+  logWarnings(loaded, context.log);
+  const config = withListenAddresses(loaded.config, listen);
+  const { environment } = loaded;
+  const metrics = createMetrics();
+  const embedded = config.nats.servers.length === 0;
+  const entryLog = context.use(
+    embedded ? new EmbeddedEntryLog() : openSharedEntryLog(config, "meshregistry", context.log),
+  );
+  const routes = new Hono();
+  const work: Promise<void>[] = [];
+  if (config.eurekaSource.enabled) {
+    const eureka = startEurekaCollector({ config, environment, entryLog, metrics }, context);
+    routes.route("/", eureka.routes);
+    work.push(eureka.finished);
+  }
+  const aggregator = await startAggregator(
+    { config, environment, entryLog, metrics, moreRoutes: routes },
+    context,
+  );
+  work.push(aggregator.finished);
+  void aggregator.gate.opened.then(() => greet(aggregator, given === undefined, embedded));
+  return { finished: Promise.race(work) };
+}
+
+/** Starts the demo's Eureka and answers the configuration that reads it. */
+async function startDemo(context: ServiceContext): Promise<LoadedConfig> {
+  const eureka = context.use(new EurekaServer());
+  const url = await eureka.listen("127.0.0.1:0");
+  void runDemoServices(eureka.registry, demoPauseMs, context.signal);
+  const text = JSON.stringify({ eurekaSource: { enabled: true, address: [url], deltaPeriod: "500ms" } });
+  return loadConfig(text, { env: process.env, fileName: "of the demo" });
+}
+
+function withListenAddresses(config: Config, { http, xds }: Listen): Config {
+  return {
+    ...config,
+    http: http === undefined ? config.http : { ...config.http, address: http },
+    mcp: xds === undefined ? config.mcp : { ...config.mcp, serverUrl: `xds://${xds}` },
+  };
+}
+
+function greet({ xdsAddress, http, cache }: Aggregator, isDemo: boolean, embedded: boolean): void {
+  const { resources, endpoints } = cache.count("ServiceEntry");
+  const api = `${http.url}/meshregistry/xdsCache`;
+  process.stdout.write(`
+meshregistry is ready: ${resources} ServiceEntries with ${endpoints} endpoints${
+    isDemo ? ", from the demo's Eureka" : ""
+  }.
+
+  xDS for istiod   xds://${xdsAddress}   (configSources of the mesh configuration)
+  debug API        ${http.url}
+  entry log        ${embedded ? "embedded in this process" : "NATS JetStream"}
+
+Try next:
+  curl '${api}?format=yaml'
+  npx meshctl watch${
+    xdsAddress.endsWith(":16010") ? "" : ` --address ${xdsAddress.replace("0.0.0.0", "127.0.0.1")}`
+  }
+${isDemo ? "  npm start -- --config FILE        to read your own registries\n" : ""}`);
+}
