@@ -1,0 +1,126 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readCounts, sum } from "./run-counts.ts";
+import type { Counts } from "./run-counts.ts";
+import { buildServers } from "./servers/build-all.ts";
+import { findServer, getServersCommand } from "./servers/find.ts";
+import { recipeOf, serverNames } from "./servers/recipes.ts";
+import type { ServerName } from "./servers/recipes.ts";
+import { missingTool } from "./servers/tools.ts";
+import { readUsage, usageFileVariable } from "./servers/usage.ts";
+import type { Usage } from "./servers/usage.ts";
+
+const help = `usage: npm test [-- [--services-on deno] [FILTER…]]
+
+Runs all tests: first those of the code alone, then those with real servers. Tests whose server is not built here are
+skipped, except for nats-server and Eureka, which are built first if Go or Maven is there. The last lines say which
+real servers were used, which were missing, and how many tests passed.
+
+--services-on deno   only the end-to-end tests, with our services running on Deno
+FILTER               only test files whose path contains one of these
+REQUIRE_REAL=1       (environment) a missing server fails the tests that need it
+`;
+
+const root = join(import.meta.dirname, "..");
+
+/** Test files with this in their path start our services as processes, so they can start them on another runtime. */
+const endToEnd = "end-to-end";
+
+/** Runs one vitest project, with its usual output, and counts its tests. */
+async function runProject(
+  project: string,
+  filters: readonly string[],
+  env: Readonly<Record<string, string>>,
+  folder: string,
+): Promise<Counts> {
+  const report = join(folder, `${project}.json`);
+  const args = [
+    join(root, "node_modules", ".bin", "vitest"),
+    "run",
+    "--project",
+    project,
+    "--passWithNoTests",
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${report}`,
+    ...filters,
+  ];
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  const exitCode = await new Promise<number>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code) => resolve(code ?? 1));
+  });
+  return readCounts(report, exitCode);
+}
+
+/** Builds what is missing and takes about a minute; what takes longer is built only on demand. */
+async function buildQuickServers(): Promise<void> {
+  const wanted = serverNames.filter((name) => {
+    const recipe = recipeOf(name);
+    return recipe.quick && findServer(name) === undefined && missingTool(recipe) === undefined;
+  });
+  if (wanted.length === 0) return;
+  process.stdout.write(
+    `Building ${wanted.join(" and ")} first; ${getServersCommand} would get the others as well.\n`,
+  );
+  await buildServers(wanted);
+}
+
+function describeServers({ used, missing }: Usage): string {
+  const list = (names: Iterable<ServerName>) =>
+    serverNames.filter((name) => new Set(names).has(name)).map((name) => `${name} ${recipeOf(name).version}`)
+      .join(", ");
+  const lines = [`Real servers used: ${list(used) || "none"}`];
+  if (missing.size > 0) {
+    lines.push(`Tests skipped for want of: ${list(missing)}`, `To get them: ${getServersCommand}`);
+  }
+  return lines.join("\n");
+}
+
+/** `npm test`. Answers the exit code. */
+async function main(args: readonly string[]): Promise<number> {
+  if (args.includes("--help") || args.includes("-h")) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const option = args.indexOf("--services-on");
+  const runtime = option === -1 ? undefined : args[option + 1];
+  const filters = args.filter((_, index) => option === -1 || (index !== option && index !== option + 1));
+  if ((option !== -1 && runtime !== "deno") || filters.some((filter) => filter.startsWith("-"))) {
+    process.stderr.write(`unknown option: ${args.join(" ")}\n\n${help}`);
+    return 2;
+  }
+  await buildQuickServers();
+  const folder = mkdtempSync(join(tmpdir(), "meshregistry-test-run-"));
+  try {
+    const usageFile = join(folder, "servers");
+    const env = {
+      [usageFileVariable]: usageFile,
+      ...(runtime === undefined ? {} : { SERVICES_ON: runtime }),
+    };
+    const counts: Counts[] = [];
+    if (runtime === undefined) counts.push(await runProject("unit", filters, env, folder));
+    const realFilters = runtime === undefined || filters.length > 0 ? filters : [endToEnd];
+    counts.push(await runProject("real", realFilters, env, folder));
+    const { passed, failed, skipped, broken } = sum(counts);
+    process.stdout.write(`${describeServers(readUsage(usageFile))}\n`);
+    for (const what of broken) process.stdout.write(`Failed outside a test: ${what}\n`);
+    const none = passed + failed + skipped === 0;
+    if (none) process.stdout.write("No test files were found.\n");
+    process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`);
+    return failed > 0 || none ? 1 : 0;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+// Ctrl-C reaches vitest as well; it ends in its own way, and what it counted is still told.
+process.on("SIGINT", () => undefined);
+
+process.exitCode = await main(process.argv.slice(2));
