@@ -17,5 +17,26 @@ export function openSharedEntryLog(config: Config, name: string, log: Logger): E
       `Cannot start ${name} alone: nats.servers is empty. Name the NATS servers, or run all in one process (npm start)`,
     );
   }
-  return JetStreamEntryLog.open({ ...credentials, servers, stream, replicas, tls, name, log });
+  return JetStreamEntryLog.open({
+    servers,
+    name,
+    stream,
+    replicas,
+    user: given(credentials.user),
+    password: given(credentials.password),
+    token: given(credentials.token),
+    nkeySeed: given(credentials.nkeySeed),
+    credsFile: given(credentials.credsFile),
+    tls: tls && {
+      ...(tls.caFile === "" ? {} : { caFile: tls.caFile }),
+      ...(tls.certFile === "" ? {} : { certFile: tls.certFile }),
+      ...(tls.keyFile === "" ? {} : { keyFile: tls.keyFile }),
+    },
+    log,
+  });
+}
+
+/** A key that is not set is an empty text in the configuration. */
+function given(text: string): string | undefined {
+  return text === "" ? undefined : text;
 }
