@@ -52,10 +52,13 @@ async function runProject(
     env: { ...process.env, ...env },
     stdio: ["ignore", "inherit", "inherit"],
   });
+  const stop = () => child.kill();
+  process.once("SIGTERM", stop);
   const exitCode = await new Promise<number>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code) => resolve(code ?? 1));
   });
+  process.removeListener("SIGTERM", stop);
   return readCounts(report, exitCode);
 }
 
