@@ -1,0 +1,37 @@
+import type { Change } from "./resource.ts";
+import { wideLines } from "./wide-line.ts";
+import { yamlText } from "./yaml-text.ts";
+
+/** How changes are printed. */
+export const outputForms = ["wide", "yaml", "json"] as const;
+export type OutputForm = (typeof outputForms)[number];
+
+/**
+ * The text of changes that came together. `wide`: one line each, times by the local clock. `yaml`: one document each,
+ * what happened in a comment. `json`: one line each, the manifest with `change` (and where it was seen) in front.
+ */
+export function changesText(changes: readonly Change[], form: OutputForm, now: Date): string {
+  switch (form) {
+    case "wide":
+      return wideLines(changes, clockText(now));
+    case "yaml":
+      return changes.map((change) => yamlDocument(change, now)).join("");
+    case "json":
+      return changes.map(({ change, origin, resource }) =>
+        `${JSON.stringify({ change, ...origin, ...resource })}\n`
+      )
+        .join("");
+  }
+}
+
+function yamlDocument({ change, origin, resource }: Change, now: Date): string {
+  const where = Object.entries(origin).map(([name, value]) => `, ${name} ${value}`).join("");
+  return `---\n# ${change} at ${now.toISOString()}${where}\n${yamlText(resource)}`;
+}
+
+/** `12:00:01.123`, local time. */
+function clockText(time: Date): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  const milliseconds = String(time.getMilliseconds()).padStart(3, "0");
+  return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${milliseconds}`;
+}

@@ -1,0 +1,107 @@
+import { eurekaServersOf } from "../../shared/config/mod.ts";
+import { MockService } from "../../shared/conversion/mock-service.ts";
+import type { ServiceEntryManifest } from "../../shared/model/manifest.ts";
+import { errorText, isMeshError, MeshError } from "../../shared/runtime/errors.ts";
+import { ApplicationSplitter } from "../eureka-collector/application-splitter.ts";
+import type { ClusterApplication } from "../eureka-collector/convert.ts";
+import { convertService, eurekaRules, serviceKey } from "../eureka-collector/convert.ts";
+import { decodeApplication } from "../eureka-collector/decode.ts";
+import type { EurekaApplication, InvalidRecord } from "../eureka-collector/decode.ts";
+import { RegistryView } from "../eureka-collector/registry-view.ts";
+import type { Conversion, ConvertInput, ConvertSource } from "./convert-source.ts";
+
+// This file is the documented exception to «no service imports another»: a dry run has to be the collector's own code.
+
+/**
+ * Converts an answer of `/apps`, `/apps/delta` or `/apps/NAME`, or a bare array of applications, as the collector
+ * would on a complete read.
+ * @throws MeshError `protocol-violation` if it is none of these.
+ */
+export const convertEureka: ConvertInput = (input, { config, environment }): Conversion => {
+  const { eurekaSource, profile } = config;
+  const invalidRecords: InvalidRecord[] = [];
+  const applications = readApplications(input, (record) => invalidRecords.push(record));
+  const servers = eurekaServersOf(eurekaSource);
+  const registryId = servers[0]?.registryId ?? "";
+  const view = new RegistryView();
+  view.replace(applications);
+
+  const byKey = new Map<string, ClusterApplication[]>();
+  for (const [name, instances] of view.applications) {
+    const key = serviceKey(name);
+    const application = { registryId, instances: instances.values() };
+    const group = byKey.get(key);
+    if (group === undefined) byKey.set(key, [application]);
+    else group.push(application);
+  }
+  const rules = eurekaRules(eurekaSource, profile, environment);
+  const mock = MockService.of(eurekaSource, "eureka", profile, environment.istioRevision);
+  const manifests: ServiceEntryManifest[] = [];
+  for (const [key, group] of byKey) {
+    for (const manifest of convertService(key, group, rules)) {
+      mock?.add(manifest);
+      manifests.push(manifest);
+    }
+  }
+  if (mock !== undefined) manifests.push(mock.manifest());
+  const notes = servers.length > 1
+    ? [`the configuration has ${servers.length} clusters; the input counts as an answer of the first one`]
+    : [];
+  return { manifests, invalidRecords, notes };
+};
+
+/** Eureka, for `meshctl convert`. */
+export const eurekaConvertSource: ConvertSource = {
+  convert: convertEureka,
+  isEnabled: ({ config }) => config.eurekaSource.enabled,
+  // The address is never asked, but a source without one is a mistake everywhere else.
+  defaultConfig: JSON.stringify({
+    eurekaSource: { enabled: true, address: ["http://localhost:8761/eureka"] },
+  }),
+};
+
+function readApplications(input: string, report: (record: InvalidRecord) => void): EurekaApplication[] {
+  const applications: EurekaApplication[] = [];
+  const splitter = new ApplicationSplitter((value) => {
+    const application = decodeApplication(value, report);
+    if (application !== undefined) applications.push(withoutDeleted(application));
+  }, Number.POSITIVE_INFINITY);
+  try {
+    splitter.write(Buffer.from(input));
+    if (!hasApplications(splitter.end())) {
+      throw new MeshError(
+        "protocol-violation",
+        'Eureka\'s answer has no list of applications: expected {"applications": {"application": […]}} or a bare array',
+      );
+    }
+  } catch (error) {
+    const place = isMeshError(error, "protocol-violation") ? placeOfSyntaxError(input) : undefined;
+    if (place === undefined) throw error;
+    throw new MeshError("protocol-violation", `${errorText(error)}: ${place}`, { cause: error });
+  }
+  return applications;
+}
+
+/** In a delta, an instance that is named only because it is gone. */
+function withoutDeleted({ name, instances }: EurekaApplication): EurekaApplication {
+  return { name, instances: instances.filter(({ action }) => action !== "DELETED") };
+}
+
+/** Whether what stands around the applications is the frame of an answer, and not of something else. */
+function hasApplications(frame: unknown): boolean {
+  if (Array.isArray(frame)) return true;
+  if (typeof frame !== "object" || frame === null) return false;
+  if ("application" in frame) return true;
+  return "applications" in frame && typeof frame.applications === "object" && frame.applications !== null;
+}
+
+/** What JSON's own parser says, with line and column; undefined if the text is JSON, or not even meant to be. */
+function placeOfSyntaxError(input: string): string | undefined {
+  if (!/^\s*[[{]/.test(input)) return undefined;
+  try {
+    JSON.parse(input);
+    return undefined;
+  } catch (error) {
+    return errorText(error);
+  }
+}

@@ -1,0 +1,169 @@
+import { readFile } from "node:fs/promises";
+import process from "node:process";
+import { text as readAll } from "node:stream/consumers";
+import { formatIssue, loadConfig, readConfigFile } from "../../shared/config/mod.ts";
+import type { LoadedConfig } from "../../shared/config/mod.ts";
+import { helpText } from "../../shared/runtime/command-line.ts";
+import type { CommandLine, OptionSpec } from "../../shared/runtime/command-line.ts";
+import { errorText, isMeshError, MeshError } from "../../shared/runtime/errors.ts";
+import type { Command, CommandIo } from "./command.ts";
+import { choice, listOf, readOptions } from "./command-options.ts";
+import { eurekaConvertSource } from "./convert-eureka.ts";
+import type { Conversion, ConvertSource } from "./convert-source.ts";
+import { stageManifests } from "./output-stage.ts";
+import type { StagedManifest } from "./output-stage.ts";
+import { yamlText } from "./yaml-text.ts";
+
+const sourceNames = ["eureka", "nacos", "zookeeper", "kubernetes"] as const;
+
+/** The sources whose answers can be converted now. */
+const sources: ReadonlyMap<string, ConvertSource> = new Map([["eureka", eurekaConvertSource]]);
+
+const forms = ["yaml", "json"] as const;
+type Form = (typeof forms)[number];
+
+const options: Readonly<Record<string, OptionSpec>> = {
+  source: { type: "string", value: "NAME", help: "Where the input comes from: eureka (needed)" },
+  config: { type: "string", value: "FILE", help: "Configuration, ours or slime's (default: all defaults)" },
+  input: {
+    type: "string",
+    value: "FILE",
+    help: "What the registry answered, JSON; - is standard input (needed)",
+  },
+  output: { type: "string", value: "FORM", help: "yaml (default) or json; short: -o" },
+  all: { type: "boolean", help: "Print also what would not be served" },
+};
+
+const usage = "meshctl convert --source eureka --input FILE [--config FILE] [-o yaml|json] [--all]";
+
+const purpose =
+  `Dry run: prints what an answer of a registry is converted to, as the aggregator would serve it,
+sorted by kind, namespace and name. Nothing is connected. The input is an answer as the
+registry gives it ({"applications": …}), or a bare array of applications.
+
+Records that can't be used, and what breaks Istio's rules, are told on standard error. In the
+istio profile such a manifest is not served, and only printed with --all. slime's environment
+variables (SE_LABEL_SELECTOR_KEYS, …) count as they do for a collector.
+
+Exit code: 0 if all went well, 1 if nothing could be converted because the input is
+malformed, 2 if the command line or the configuration is wrong.`;
+
+/** `meshctl convert`: the dry run of a collector and of the aggregator's output stage. */
+export const convertCommand: Command = {
+  name: "convert",
+  summary: "Dry run: what a registry's answer becomes",
+  lasting: false,
+  run: async (args, io) => {
+    const line = readOptions(args, options, usage);
+    if (line.flag("help")) {
+      io.stdout(helpText(usage, purpose, options));
+      return 0;
+    }
+    const { name, source } = sourceOf(line);
+    const file = line.text("input");
+    if (file === undefined) {
+      throw new MeshError("configuration", `--input is missing\nUsage: ${usage}\nTry --help.`);
+    }
+    const form = choice(line, "output", forms, "yaml");
+    const loaded = await configOf(line, source);
+    for (const warning of loaded.warnings) io.stderr(`warning: ${formatIssue(warning)}\n`);
+    if (!source.isEnabled(loaded)) {
+      io.stderr(
+        `warning: ${
+          line.text("config")
+        } does not enable ${name}; converting with its settings all the same\n`,
+      );
+    }
+    const input = await readInput(file);
+    let conversion: Conversion;
+    try {
+      conversion = source.convert(input, loaded);
+    } catch (error) {
+      if (!isMeshError(error, "protocol-violation")) throw error;
+      io.stderr(`${file}: ${errorText(error)}\n`);
+      return 1;
+    }
+    return printConversion(
+      conversion,
+      { file, form, all: line.flag("all"), profile: loaded.config.profile },
+      io,
+    );
+  },
+};
+
+function sourceOf(line: CommandLine): { readonly name: string; readonly source: ConvertSource } {
+  if (line.text("source") === undefined) {
+    throw new MeshError("configuration", `--source is missing\nUsage: ${usage}\nTry --help.`);
+  }
+  const name = choice(line, "source", sourceNames, "eureka");
+  const source = sources.get(name);
+  if (source === undefined) {
+    throw new MeshError(
+      "configuration",
+      `--source ${name} can't be converted yet; this version converts ${listOf([...sources.keys()])}`,
+    );
+  }
+  return { name, source };
+}
+
+async function configOf(line: CommandLine, source: ConvertSource): Promise<LoadedConfig> {
+  const file = line.text("config");
+  if (file !== undefined) return await readConfigFile(file, process.env);
+  return loadConfig(source.defaultConfig, { env: process.env, fileName: "by default" });
+}
+
+async function readInput(file: string): Promise<string> {
+  try {
+    return file === "-" ? await readAll(process.stdin) : await readFile(file, "utf8");
+  } catch (error) {
+    throw new MeshError("configuration", `Cannot read the input: ${errorText(error)}; check --input`);
+  }
+}
+
+interface PrintOptions {
+  readonly file: string;
+  readonly form: Form;
+  readonly all: boolean;
+  readonly profile: LoadedConfig["config"]["profile"];
+}
+
+function printConversion(
+  conversion: Conversion,
+  { file, form, all, profile }: PrintOptions,
+  io: CommandIo,
+): number {
+  const { manifests, invalidRecords, notes } = conversion;
+  for (const note of notes) io.stderr(`note: ${note}\n`);
+  for (const { path, reason } of invalidRecords) {
+    io.stderr(`warning: ${file}: ${path}: ${reason}; it is left out\n`);
+  }
+  const staged = stageManifests(manifests, profile);
+  for (const item of staged) {
+    for (const text of violationTexts(item, profile)) io.stderr(`warning: ${text}\n`);
+  }
+  const printed = staged.filter(({ served }) => served || all).map(({ manifest }) => manifest);
+  io.stdout(
+    form === "json" ? `${JSON.stringify(printed, undefined, 2)}\n` : printed.map(yamlDocument).join(""),
+  );
+  if (manifests.length > 0 || invalidRecords.length === 0) return 0;
+  io.stderr(`${file}: nothing could be converted, no record is usable\n`);
+  return 1;
+}
+
+function yamlDocument(manifest: unknown): string {
+  return `---\n${yamlText(manifest)}`;
+}
+
+function violationTexts({ manifest, violations, served }: StagedManifest, profile: string): string[] {
+  const { kind, metadata: { namespace, name } } = manifest;
+  return violations.map(({ rule, severity, path, message }) => {
+    const effect = severity === "warning"
+      ? ""
+      : !served
+      ? "; it would not be served"
+      : profile === "slime"
+      ? "; it is served, but a stock istiod drops it"
+      : "";
+    return `${kind} ${namespace}/${name}: ${path}: ${message} [rule ${rule}]${effect}`;
+  });
+}

@@ -1,0 +1,53 @@
+import {
+  compareCodePoints,
+  normalizeForIstio,
+  orderForSlime,
+  validateManifest,
+} from "../../shared/istio/mod.ts";
+import type { Violation } from "../../shared/istio/mod.ts";
+import type { Manifest } from "../../shared/model/manifest.ts";
+import type { Profile } from "../../shared/model/profile.ts";
+
+/** A manifest as the aggregator would serve it, with what is wrong with it. */
+export interface StagedManifest {
+  readonly manifest: Manifest;
+  readonly violations: readonly Violation[];
+  /** False if the aggregator would hold it back. */
+  readonly served: boolean;
+}
+
+/**
+ * What the aggregator does to each manifest before it serves it: the profile's order and repairs, then Istio's rules.
+ * In the `istio` profile an error keeps it from being served; a slash in its name does in both, because xDS has no way
+ * to write it. Sorted by kind, namespace and name.
+ */
+export function stageManifests(manifests: readonly Manifest[], profile: Profile): StagedManifest[] {
+  return manifests.map((manifest) => stage(manifest, profile)).sort((a, b) =>
+    byIdentity(a.manifest, b.manifest)
+  );
+}
+
+function stage(converted: Manifest, profile: Profile): StagedManifest {
+  const manifest = inProfile(converted, profile);
+  const { name, namespace } = manifest.metadata;
+  const violations = validateManifest(manifest);
+  if (name.includes("/") || namespace.includes("/")) {
+    const message =
+      `"${namespace}/${name}" holds a slash too many, xDS keeps it for the border of namespace and name`;
+    violations.unshift({ rule: "M1", severity: "error", path: "metadata.name", message });
+    return { manifest, violations, served: false };
+  }
+  const hasError = violations.some(({ severity }) => severity === "error");
+  return { manifest, violations, served: profile === "slime" || !hasError };
+}
+
+function inProfile(manifest: Manifest, profile: Profile): Manifest {
+  if (manifest.kind !== "ServiceEntry") return manifest;
+  return profile === "istio" ? normalizeForIstio(manifest) : orderForSlime(manifest);
+}
+
+function byIdentity(a: Manifest, b: Manifest): number {
+  return compareCodePoints(a.kind, b.kind) ||
+    compareCodePoints(a.metadata.namespace, b.metadata.namespace) ||
+    compareCodePoints(a.metadata.name, b.metadata.name);
+}
