@@ -1,5 +1,7 @@
 import { MeshError } from "../runtime/errors.ts";
 import { streamIdOf } from "../model/cursor.ts";
+import { unfitSubject } from "./unfit-subject.ts";
+import { abortedError } from "./waiting.ts";
 import type { EntryLog, LogEntry, LogEvent, LogRecord, LogStatus, PublishResult } from "./entry-log.ts";
 
 interface Stored {
@@ -28,14 +30,17 @@ export class EmbeddedEntryLog implements EntryLog {
     this.#streamId = streamIdOf(createdAt);
   }
 
-  publish(records: readonly LogRecord[]): Promise<PublishResult[]> {
+  publish(records: readonly LogRecord[], signal?: AbortSignal): Promise<PublishResult[]> {
     if (this.#closed) return Promise.reject(new MeshError("entry-log-unavailable", "Entry log is closed"));
+    if (signal?.aborted === true) return Promise.reject(abortedError("Publishing"));
     const results = records.map((record) => this.#store(record));
     for (const reader of this.#readers) reader.wake();
     return Promise.resolve(results);
   }
 
   #store(record: LogRecord): PublishResult {
+    const unfit = unfitSubject(record.subject);
+    if (unfit !== undefined) return { status: "rejected", reason: unfit };
     const last = this.#entries.get(record.subject);
     if (record.expectedSequence !== undefined && record.expectedSequence !== (last?.sequence ?? 0)) {
       return { status: "conflict" };
@@ -63,12 +68,15 @@ export class EmbeddedEntryLog implements EntryLog {
 
   async *readBack(filter: string): AsyncIterable<LogEntry> {
     const matches = subjectMatcher(filter);
-    for (const { subject, sequence, data } of this.#entries.values()) {
+    // A copy: an entry that changes moves to the end of the map, where a slow reader would meet it again and again.
+    const snapshot = [...this.#entries.values()];
+    for (const { subject, sequence, data } of snapshot) {
       if (data !== null && matches(subject)) yield { subject, sequence, data };
     }
   }
 
   async *follow(filter: string, signal: AbortSignal): AsyncIterable<LogEvent> {
+    if (signal.aborted) return;
     const matches = subjectMatcher(filter);
     const reader = new Reader(matches);
     const snapshot = [...this.#entries.values()].filter((stored) => matches(stored.subject));
@@ -88,7 +96,8 @@ export class EmbeddedEntryLog implements EntryLog {
           if (signal.aborted) return;
           yield asEvent(stored);
         }
-        await reader.more();
+        // Whoever stopped while the last event was being looked at found nobody to wake.
+        if (!signal.aborted && !this.#closed) await reader.more();
       }
     } finally {
       signal.removeEventListener("abort", stop);

@@ -91,7 +91,8 @@ function directSubject({ apiPrefix, stream }: DirectReader): string {
 function storedMessage({ headers, data }: Msg): StoredMessage | undefined {
   const subjects = headers?.values("Nats-Subject") ?? [];
   const subject = subjects[0];
-  if (headers === undefined || subject === undefined || subjects.length > 1) return undefined;
+  if (headers === undefined || subject === undefined) return undefined;
+  if (subjects.length > 1 || headers.values("Nats-Stream").length > 1) return undefined;
   return { subject, sequence: Number(headers.get("Nats-Sequence")), headers, data };
 }
 

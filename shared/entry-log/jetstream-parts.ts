@@ -1,13 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { headers as createHeaders } from "@nats-io/transport-node";
-import { decodeSubject } from "../model/subject.ts";
 import { errorText } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/log.ts";
 import { lastOf } from "./jetstream-direct.ts";
 import type { DirectReader } from "./jetstream-direct.ts";
 import type { Pipeline } from "./jetstream-pipeline.ts";
 import type { StreamWatch } from "./jetstream-stream.ts";
-import { parseParts, partsFilter, partsIdTime, partsPrefix, wireHeaders } from "./wire.ts";
+import { parseParts, partsFilterBeside, partsIdTime, partsPrefix, wireHeaders } from "./wire.ts";
 import type { PartsReference } from "./wire.ts";
 
 /** What a publisher works with. */
@@ -65,9 +64,7 @@ export class PartsKeeper {
   }
 
   #sweepInTime(subject: string): void {
-    const resource = decodeSubject(subject);
-    if (resource === undefined) return;
-    const filter = partsFilter(resource.registry, resource.source);
+    const filter = partsFilterBeside(subject);
     const now = performance.now();
     if (now - (this.#sweptAtMs.get(filter) ?? Number.NEGATIVE_INFINITY) < sweepEveryMs) return;
     this.#sweptAtMs.set(filter, now);

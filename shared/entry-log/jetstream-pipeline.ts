@@ -26,9 +26,9 @@ interface Item extends Outgoing {
   readonly order: number;
   readonly done: (acknowledgement: Acknowledgement) => void;
   readonly failed: (error: Error) => void;
+  readonly signal: AbortSignal;
   attempts: number;
   sentAtMs: number;
-  abandoned: boolean;
 }
 
 /** Limits of what is under way: enough to keep a server busy over 20 ms of distance. */
@@ -37,6 +37,9 @@ const windowBytes = 16 * 1024 * 1024;
 
 /** An acknowledgement that took longer than this never comes. */
 const ackTimeoutMs = 5000;
+
+/** A connection on which no message was acknowledged for so long is made anew. */
+const deadAfterMs = 15_000;
 
 /** How long nothing is sent after the server had no stream for us. */
 const holdMs = 250;
@@ -70,6 +73,9 @@ export class Pipeline implements Disposable {
   #subscription: { readonly connection: NatsConnection; readonly subscription: Subscription } | undefined;
   #holdUntilMs = 0;
   #missingSinceMs: number | undefined;
+  #answeredAtMs = 0;
+  #connectedAtMs = 0;
+  #closed = false;
 
   /** `onMissing` is called when there seems to be no stream. */
   constructor(link: NatsLink, log: Logger, onMissing: () => void) {
@@ -77,42 +83,32 @@ export class Pipeline implements Disposable {
     this.#log = log;
     this.#onMissing = onMissing;
     this.#stops = [
-      link.onChange((connected) => (connected ? this.#pump() : this.#retry([...this.#inFlight.values()]))),
+      link.onChange((connected) => this.#onChange(connected)),
       link.onServerError((error) => this.#onServerError(error)),
     ];
     this.#timer = setInterval(() => this.#onTime(), 500);
   }
 
   /**
-   * Stores the message. Order is that of the calls.
-   * @throws MeshError `entry-log-unavailable` if permissions forbid it, or when the signal aborts.
+   * Stores the message. Order is that of the calls. When the signal aborts, the message isn't sent (again) and the
+   * promise stays open: a listener per message would cost more than sending it.
+   * @throws MeshError `entry-log-unavailable` if permissions forbid it or the log is closed.
    */
   send(outgoing: Outgoing, signal: AbortSignal): Promise<Acknowledgement> {
     const { promise, resolve, reject } = Promise.withResolvers<Acknowledgement>();
-    const stop = () => {
-      item.abandoned = true;
-      reject(new MeshError("entry-log-unavailable", "Publishing was stopped before it was done"));
-    };
     const item: Item = {
       ...outgoing,
       order: this.#order++,
-      done: (acknowledgement) => {
-        signal.removeEventListener("abort", stop);
-        resolve(acknowledgement);
-      },
-      failed: (error) => {
-        signal.removeEventListener("abort", stop);
-        reject(error);
-      },
+      signal,
+      done: resolve,
+      failed: reject,
       attempts: 0,
       sentAtMs: 0,
-      abandoned: false,
     };
-    if (signal.aborted) {
-      stop();
+    if (this.#closed) {
+      reject(closedError());
       return promise;
     }
-    signal.addEventListener("abort", stop, { once: true });
     this.#waiting.push(item);
     this.#pump();
     return promise;
@@ -122,11 +118,24 @@ export class Pipeline implements Disposable {
     clearInterval(this.#timer);
     for (const stop of this.#stops) stop();
     this.#subscription?.subscription.unsubscribe();
-    const error = new MeshError("entry-log-unavailable", "Entry log is closed");
-    for (const item of [...this.#inFlight.values(), ...this.#waiting.slice(this.#head)]) item.failed(error);
+    this.#closed = true;
+    for (const item of [...this.#inFlight.values(), ...this.#waiting.slice(this.#head)]) {
+      item.failed(closedError());
+    }
     this.#inFlight.clear();
     this.#waiting = [];
     this.#head = 0;
+  }
+
+  #onChange(connected: boolean): void {
+    this.#connectedAtMs = performance.now();
+    if (connected) this.#pump();
+    else this.#retry([...this.#inFlight.values()]);
+  }
+
+  #reconnect(): void {
+    this.#connectedAtMs = performance.now();
+    this.#link.current?.reconnect().catch(() => {});
   }
 
   #pump(): void {
@@ -135,12 +144,12 @@ export class Pipeline implements Disposable {
     while (this.#head < this.#waiting.length) {
       const item = this.#waiting[this.#head];
       if (item === undefined) break;
-      if (!item.abandoned) {
+      if (!item.signal.aborted) {
         if (this.#inFlight.size >= windowMessages || this.#bytes >= windowBytes) return;
         if (this.#subjects.has(item.subject) || (item.barrier && this.#inFlight.size > 0)) return;
       }
       this.#head++;
-      if (!item.abandoned) this.#transmit(connection, item);
+      if (!item.signal.aborted) this.#transmit(connection, item);
     }
     this.#waiting = [];
     this.#head = 0;
@@ -177,6 +186,7 @@ export class Pipeline implements Disposable {
   }
 
   #onAnswer(message: Msg): void {
+    this.#answeredAtMs = performance.now();
     const item = this.#inFlight.get(Number(message.subject.slice(this.#inbox.length + 1)));
     if (item === undefined) return;
     if (message.data.length === 0 && message.headers?.code === 503) return this.#onNoStream(item);
@@ -225,6 +235,8 @@ export class Pipeline implements Disposable {
     if (overdue.length > 0) {
       this.#log.warn({ messages: overdue.length }, "NATS does not acknowledge, sending again");
       this.#retry(overdue);
+      // A connection that lives and never answers: its subscriptions may be lost.
+      if (now - Math.max(this.#answeredAtMs, this.#connectedAtMs) > deadAfterMs) this.#reconnect();
     }
     this.#pump();
   }
@@ -232,7 +244,7 @@ export class Pipeline implements Disposable {
   /** Puts messages back in front of the queue, in their order. They may have been stored: the server will say. */
   #retry(items: Item[]): void {
     for (const item of items) this.#land(item);
-    const again = items.filter(({ abandoned }) => !abandoned);
+    const again = items.filter(({ signal }) => !signal.aborted);
     this.#waiting = [...again, ...this.#waiting.slice(this.#head)].sort((a, b) => a.order - b.order);
     this.#head = 0;
   }
@@ -242,6 +254,10 @@ export class Pipeline implements Disposable {
     this.#subjects.delete(item.subject);
     this.#bytes -= item.data.length;
   }
+}
+
+function closedError(): MeshError {
+  return new MeshError("entry-log-unavailable", "Entry log is closed");
 }
 
 function parseAnswer(data: Uint8Array) {

@@ -1,22 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { headers as createHeaders } from "@nats-io/transport-node";
 import type { MsgHdrs } from "@nats-io/transport-node";
-import { decodeSubject, subjectRoot, syncMarkerKind } from "../model/subject.ts";
+import { subjectRoot, syncMarkerKind } from "../model/subject.ts";
 import { MeshError } from "../runtime/errors.ts";
 import type { LogRecord, PublishResult } from "./entry-log.ts";
 import { lastOf } from "./jetstream-direct.ts";
 import { PartsKeeper } from "./jetstream-parts.ts";
 import type { PublisherContext } from "./jetstream-parts.ts";
 import type { Acknowledgement } from "./jetstream-pipeline.ts";
-import { Backoff } from "./waiting.ts";
+import { unfitSubject } from "./unfit-subject.ts";
+import { Backoff, unlessAborted } from "./waiting.ts";
 import { encodeBody, formatParts, newPartsId, partsPrefix, travelsAsIs, wireHeaders } from "./wire.ts";
 import type { EncodedBody, PartsReference } from "./wire.ts";
 
-/**
- * The longest subject (bytes) that is sent. A server cuts a connection that sends a command line of more than 4,096
- * bytes (`max_control_line`); the rest is for reply subjects and the prefix of a direct get.
- */
-export const longestSubject = 3800;
+const syncMarkers = `${subjectRoot}.${syncMarkerKind}.`;
 
 /** JetStream's error codes that speak about one record, not about the stream. */
 const wrongLastSequence = new Set([10071, 10164]);
@@ -40,10 +37,10 @@ export class Publisher {
   async publish(records: readonly LogRecord[], signal: AbortSignal): Promise<PublishResult[]> {
     const before = this.#turn;
     const { promise: mine, resolve: finish } = Promise.withResolvers<void>();
-    this.#turn = mine;
+    this.#turn = before.then(() => mine);
     const results: Promise<PublishResult>[] = [];
     try {
-      await before;
+      await unlessAborted(before, signal, "Publishing");
       for (const record of records) {
         const encoded = this.#encode(record);
         const body = encoded instanceof Promise ? await encoded : encoded;
@@ -56,10 +53,7 @@ export class Publisher {
     } finally {
       finish();
     }
-    if (signal.aborted) {
-      throw new MeshError("entry-log-unavailable", "Publishing was stopped before it was done");
-    }
-    return await Promise.all(results);
+    return await unlessAborted(Promise.all(results), signal, "Publishing");
   }
 
   #encode({ data }: LogRecord): EncodedBody | Promise<EncodedBody> {
@@ -92,8 +86,9 @@ export class Publisher {
       storedParts.catch(() => {});
     }
     const data = parts === undefined ? body.chunks[0] ?? new Uint8Array() : new Uint8Array();
-    const barrier = parts !== undefined || decodeSubject(subject)?.kind === syncMarkerKind;
+    const barrier = parts !== undefined || subject.startsWith(syncMarkers);
     const sent = this.#store(subject, headers, data, barrier, signal);
+    sent.catch(() => {});
     const failedPart = (await storedParts).find(({ type }) => type !== "stored");
     const acknowledgement = await sent;
     const result = failedPart === undefined
@@ -157,16 +152,4 @@ export class Publisher {
       }
     }
   }
-}
-
-/** Why a subject can't be published at all, or undefined if it can. */
-function unfitSubject(subject: string): string | undefined {
-  if (!subject.startsWith(`${subjectRoot}.`)) return `subject is not under ${subjectRoot}`;
-  if (Buffer.byteLength(subject) > longestSubject) return `subject is longer than ${longestSubject} bytes`;
-  if (
-    /\s/.test(subject) || subject.split(".").some((token) => token === "" || token === "*" || token === ">")
-  ) {
-    return "not a valid subject";
-  }
-  return undefined;
 }

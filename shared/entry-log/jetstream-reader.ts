@@ -3,7 +3,7 @@ import { nanos, nuid } from "@nats-io/transport-node";
 import { errorText } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { LogEvent } from "./entry-log.ts";
-import { firstSince } from "./jetstream-direct.ts";
+import { firstSince, lastOf } from "./jetstream-direct.ts";
 import type { DirectReader } from "./jetstream-direct.ts";
 import type { EntryDecoder } from "./jetstream-entry.ts";
 import { pull } from "./jetstream-pull.ts";
@@ -27,6 +27,8 @@ interface Position {
   sequence: number;
   /** When the message at `sequence` was stored (the latest time seen). */
   timeNanos: number;
+  /** The entries that were put last, a few, with their sequences: witnesses of how far the stream had come. */
+  readonly witnesses: Map<string, number>;
   /** The first `caught-up` is due after this sequence; undefined when it has been. */
   target: number | undefined;
   /** Whether «nothing pending» can be believed at once: a replica may lag behind. */
@@ -34,6 +36,9 @@ interface Position {
   /** When everything stored had been delivered, by both clocks: a suspended machine stops the monotonic one. */
   inSync: { readonly monotonicMs: number; readonly wallMs: number };
 }
+
+/** More witnesses find more; each costs one request per reconnect. */
+const witnessCount = 8;
 
 interface Session extends AsyncDisposable {
   readonly source: PullSource;
@@ -107,6 +112,8 @@ async function* read(
         if (signal.aborted) return;
         advance(context, position, delivery);
         const { subject, sequence } = delivery;
+        if (meaning.type === "put") witness(position, subject, sequence);
+        else position.witnesses.delete(subject);
         if (meaning.type === "put") yield { type: "put", subject, sequence, data: meaning.data };
         else if (meaning.type === "delete") yield { type: "delete", subject, sequence };
       }
@@ -134,6 +141,14 @@ function advance({ watch }: ReaderContext, position: Position, { sequence, timeN
   watch.noteSequence(sequence);
 }
 
+function witness({ witnesses }: Position, subject: string, sequence: number): void {
+  witnesses.delete(subject);
+  witnesses.set(subject, sequence);
+  if (witnesses.size <= witnessCount) return;
+  const [oldest] = witnesses.keys();
+  if (oldest !== undefined) witnesses.delete(oldest);
+}
+
 function markInSync(position: Position, atMs: number): void {
   const agoMs = performance.now() - atMs;
   position.inSync = { monotonicMs: atMs, wallMs: Date.now() - agoMs };
@@ -154,16 +169,28 @@ async function brokenBy(
   if (position.generation !== context.watch.generation) return context.watch.reason;
   if (isAwayTooLong(position, context.tombstoneTtlMs)) return "away for longer than deletions are kept";
   if (position.sequence === 0) return undefined;
-  // A stream that was rolled back and has grown past our place since: messages at or before it are younger than ours.
-  const connection = context.link.current;
-  if (connection === undefined) throw new Error("lost the connection");
-  const since = new Date(position.timeNanos / 1e6 + 1).toISOString();
-  const first = await firstSince(context, connection, since);
-  if (first === undefined || first.sequence > position.sequence) return undefined;
+  if (!(await isRolledBack(context, position))) return undefined;
   const reason = `stream was rolled back before sequence ${position.sequence} and has grown since`;
   context.log.warn({ ...facts }, reason);
   context.watch.reset(reason);
   return reason;
+}
+
+/**
+ * Finds a stream that was rolled back and has grown past our place since: messages at or before our place are younger
+ * than what we read there, or an entry that we read has an older message now.
+ */
+async function isRolledBack(context: ReaderContext, position: Position): Promise<boolean> {
+  const connection = context.link.current;
+  if (connection === undefined) throw new Error("lost the connection");
+  const since = new Date(position.timeNanos / 1e6 + 1).toISOString();
+  const first = await firstSince(context, connection, since);
+  if (first !== undefined && first.sequence <= position.sequence) return true;
+  const looks = [...position.witnesses].map(async ([subject, sequence]) => {
+    const last = await lastOf(context, connection, subject);
+    return last === undefined || last.sequence < sequence;
+  });
+  return (await Promise.all(looks)).includes(true);
 }
 
 async function openSession(
@@ -212,6 +239,7 @@ async function openSession(
     created: facts.created,
     sequence: 0,
     timeNanos: 0,
+    witnesses: new Map(),
     target: facts.lastSequence,
     exact: facts.replicas === 1,
     inSync: { monotonicMs: startedMs, wallMs: Date.now() - (performance.now() - startedMs) },

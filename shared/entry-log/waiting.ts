@@ -30,7 +30,7 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal,
   if (signal.aborted) listener();
   signal.addEventListener("abort", listener, { once: true });
   try {
-    return await Promise.race([promise, aborted]);
+    return await Promise.race([aborted, promise]);
   } finally {
     signal.removeEventListener("abort", listener);
   }

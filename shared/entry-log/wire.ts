@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
-import { decodeSubject, encodeSubject } from "../model/subject.ts";
+import { decodeSubject, encodeSubject, subjectRoot } from "../model/subject.ts";
 
 /** The headers of a stored message; `jetstream.ts` describes them for people who tap the stream. */
 export const wireHeaders = {
@@ -118,17 +118,15 @@ export function partsPrefix(entrySubject: string, id: string): string | undefine
   return encodeSubject({ kind: partKind, registry, source, namespace: hash, name: id });
 }
 
-/** The filter that matches all parts of one source. */
-export function partsFilter(registry: string, source: string): string {
-  const subject = encodeSubject({ kind: partKind, registry, source, namespace: "x", name: "x" });
-  return `${subject.slice(0, -"x.x".length)}>`;
-}
+const partsRoot = `${subjectRoot}.${partKind}.`;
 
-const partSubjectStart =
-  encodeSubject({ kind: partKind, registry: "x", source: "x", namespace: "x", name: "x" })
-    .split(".").slice(0, 3).join(".") + ".";
+/** The filter that matches the parts of all entries of the same registry and source as this entry's. */
+export function partsFilterBeside(entrySubject: string): string {
+  const [registry, source] = entrySubject.slice(subjectRoot.length + 1).split(".", 3).slice(1);
+  return `${partsRoot}${registry}.${source}.>`;
+}
 
 /** True for the subject of a part, which no reader is shown. */
 export function isPartSubject(subject: string): boolean {
-  return subject.startsWith(partSubjectStart);
+  return subject.startsWith(partsRoot);
 }
