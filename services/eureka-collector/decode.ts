@@ -47,6 +47,10 @@ function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null;
+}
+
 /** Text of a value that should be a string but may be a number or a boolean. */
 function text(value: unknown): string | undefined {
   if (typeof value === "string") return value;
@@ -68,23 +72,20 @@ export function decodeApplication(
     return undefined;
   }
   const list = value["instance"];
-  const raw: readonly unknown[] = Array.isArray(list)
-    ? list
-    : list === undefined || list === null
-    ? []
-    : [list];
+  // One instance is no list with old codecs.
+  const raw: readonly unknown[] = Array.isArray(list) ? list : isAbsent(list) ? [] : [list];
   const instances: EurekaInstance[] = [];
-  for (const [index, item] of raw.entries()) {
-    const path = `${name}[${index}]`;
-    if (!isObject(item)) {
-      report({ path, reason: `is ${kindOf(item)}, not an object` });
-      continue;
-    }
-    const instance = decodeInstance(item);
-    if (instance === undefined) report({ path, reason: "has no instanceId and no hostName" });
-    else {
+  for (let index = 0; index < raw.length; index++) {
+    const item = raw[index];
+    const instance = isObject(item) ? decodeInstance(item) : undefined;
+    if (instance !== undefined) {
       if (instance.defect !== undefined) report({ path: `${name}/${instance.id}`, reason: instance.defect });
       instances.push(instance);
+    } else {
+      const reason = isObject(item)
+        ? "has nothing to tell it from others"
+        : `is ${kindOf(item)}, not an object`;
+      report({ path: `${name}[${index}]`, reason });
     }
   }
   return { name, instances };
@@ -100,28 +101,36 @@ export function decodeFrame(value: unknown): EurekaFrame {
 function decodeInstance(value: Json): EurekaInstance | undefined {
   const metadata = decodeMetadata(value["metadata"]);
   const hostName = text(value["hostName"]);
-  const id = text(value["instanceId"]) ?? metadata["instanceId"] ?? hostName;
-  if (id === undefined || id === "") return undefined;
   const address = text(value["ipAddr"]) || hostName || "";
   const port = decodePort(value["port"]);
-  const status = (text(value["status"]) ?? "UP").toUpperCase();
-  const action = text(value["actionType"]);
+  // What has no id must still count in the hash, else every answer would look incomplete.
+  const id = text(value["instanceId"]) || metadata["instanceId"] || hostName || address;
+  if (id === "") return undefined;
+  const status = (text(value["status"]) || "UP").toUpperCase();
   return {
     id,
     status: statuses.has(status) ? status : "UNKNOWN",
     address,
     port: port ?? 0,
     metadata,
-    lastUpdatedMs: Number(text(value["lastUpdatedTimestamp"]) ?? 0) || 0,
-    action,
+    lastUpdatedMs: decodeTimestamp(value["lastUpdatedTimestamp"]),
+    action: text(value["actionType"])?.toUpperCase(),
     defect: defectOf(address, port, value["port"]),
   };
 }
 
 function defectOf(address: string, port: number | undefined, rawPort: unknown): string | undefined {
-  if (!isAddress(address)) return `has no usable address (${JSON.stringify(address)})`;
-  if (port === undefined) return `has no usable port (${JSON.stringify(rawPort) ?? "none"})`;
+  if (!isAddress(address)) return `has no usable address (${excerpt(address)})`;
+  if (port === undefined) {
+    return `has no usable port (${excerpt(isObject(rawPort) ? rawPort["$"] : rawPort)})`;
+  }
   return undefined;
+}
+
+/** A value for a message: short, whatever it is. */
+function excerpt(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 60));
+  return text(value) ?? (isAbsent(value) ? "none" : kindOf(value));
 }
 
 /** An IP address or a host name, loosely: what can't be either would be refused by every consumer. */
@@ -131,8 +140,20 @@ function isAddress(address: string): boolean {
 
 /** `{"$": 8080, "@enabled": "true"}`, `8080` or `"8080"`; whether it is enabled doesn't matter, as in slime. */
 function decodePort(value: unknown): number | undefined {
-  const port = Number(text(isObject(value) ? value["$"] : value) ?? Number.NaN);
-  return Number.isInteger(port) && port >= 1 && port <= 65_535 ? port : undefined;
+  const port = wholeNumber(isObject(value) ? value["$"] : value);
+  return port !== undefined && port >= 1 && port <= 65_535 ? port : undefined;
+}
+
+/** 0, «not known», for what is none: one bad timestamp must not make its instance unchangeable. */
+function decodeTimestamp(value: unknown): number {
+  const timestamp = wholeNumber(value) ?? 0;
+  return Number.isSafeInteger(timestamp) ? timestamp : 0;
+}
+
+/** A number, or its decimal digits as text. */
+function wholeNumber(value: unknown): number | undefined {
+  if (typeof value === "number") return Number.isInteger(value) ? value : undefined;
+  return typeof value === "string" && /^[0-9]{1,16}$/.test(value) ? Number(value) : undefined;
 }
 
 const noMetadata: Readonly<Record<string, string>> = Object.freeze({});
@@ -153,5 +174,6 @@ function decodeMetadata(value: unknown): Readonly<Record<string, string>> {
 
 function kindOf(value: unknown): string {
   if (value === null) return "null";
-  return Array.isArray(value) ? "a list" : `a ${typeof value}`;
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
