@@ -6,7 +6,7 @@ import type { EurekaApplication, EurekaInstance } from "./decode.ts";
  * entries repeat, applying is idempotent; the hash counts instances per status).
  */
 export class RegistryView {
-  #applications = new Map<string, ReadonlyMap<string, EurekaInstance>>();
+  #applications = new Map<string, Map<string, EurekaInstance>>();
   readonly #statusCounts = new Map<string, number>();
 
   /** All applications by name, with their instances by id. */
@@ -30,9 +30,7 @@ export class RegistryView {
     this.#statusCounts.clear();
     for (const { name, instances } of applications) {
       const known = before.get(name);
-      const merged = new Map(this.#applications.get(name));
-      for (const instance of instances) this.#put(merged, keepIfSame(known?.get(instance.id), instance));
-      this.#applications.set(name, merged);
+      for (const instance of instances) this.#put(name, keepIfSame(known?.get(instance.id), instance));
     }
     for (const [name, instances] of this.#applications) {
       if (!sameInstances(before.get(name), instances)) changed.add(name);
@@ -52,33 +50,28 @@ export class RegistryView {
 
   /** True if the copy changed in a way that matters. */
   #applyInstance(name: string, instance: EurekaInstance): boolean {
-    const application = this.#applications.get(name);
-    const known = application?.get(instance.id);
-    // A delta may be older than the complete read before it: the server caches the two apart.
-    if (known !== undefined && instance.lastUpdatedMs < known.lastUpdatedMs) return false;
-    if (instance.action === "DELETED") {
-      if (application === undefined || known === undefined) return false;
-      const rest = new Map(application);
-      rest.delete(instance.id);
-      this.#count(known.status, -1);
-      if (rest.size === 0) this.#applications.delete(name);
-      else this.#applications.set(name, rest);
-      return true;
-    }
-    if (known !== undefined && isSame(known, instance) && known.lastUpdatedMs === instance.lastUpdatedMs) {
-      return false;
-    }
-    const next = new Map(application);
-    this.#put(next, instance);
-    this.#applications.set(name, next);
+    const known = this.#applications.get(name)?.get(instance.id);
+    if (known !== undefined && isOlder(instance, known)) return false;
+    if (instance.action === "DELETED") return known !== undefined && this.#remove(name, known);
+    this.#put(name, instance);
     return known === undefined || !isSame(known, instance);
   }
 
-  #put(instances: Map<string, EurekaInstance>, instance: EurekaInstance): void {
+  #put(name: string, instance: EurekaInstance): void {
+    let instances = this.#applications.get(name);
+    if (instances === undefined) this.#applications.set(name, instances = new Map());
     const replaced = instances.get(instance.id);
     if (replaced !== undefined) this.#count(replaced.status, -1);
     this.#count(instance.status, 1);
     instances.set(instance.id, instance);
+  }
+
+  #remove(name: string, { id, status }: EurekaInstance): true {
+    const instances = this.#applications.get(name);
+    instances?.delete(id);
+    if (instances?.size === 0) this.#applications.delete(name);
+    this.#count(status, -1);
+    return true;
   }
 
   #count(status: string, by: 1 | -1): void {
@@ -98,6 +91,11 @@ export function hashOf(applications: Iterable<EurekaApplication>): string {
 function statusHash(counts: ReadonlyMap<string, number>): string {
   return [...counts].filter(([, count]) => count > 0).sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([status, count]) => `${status}_${count}_`).join("");
+}
+
+/** A delta may be older than the complete read before it: the server caches the two apart. 0 is no time. */
+function isOlder(a: EurekaInstance, b: EurekaInstance): boolean {
+  return a.lastUpdatedMs !== 0 && a.lastUpdatedMs < b.lastUpdatedMs;
 }
 
 /** The known object in place of an equal new one: a complete read then leaves no second copy of the registry behind. */
