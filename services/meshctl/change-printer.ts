@@ -1,5 +1,5 @@
 import type { Change } from "./resource.ts";
-import { wideLines } from "./wide-line.ts";
+import { WideLines } from "./wide-line.ts";
 import { yamlText } from "./yaml-text.ts";
 
 /** How changes are printed. */
@@ -7,21 +7,32 @@ export const outputForms = ["wide", "yaml", "json"] as const;
 export type OutputForm = (typeof outputForms)[number];
 
 /**
- * The text of changes that came together. `wide`: one line each, times by the local clock. `yaml`: one document each,
- * what happened in a comment. `json`: one line each, the manifest with `change` (and where it was seen) in front.
+ * Makes text of changes. `wide`: one line each, times by the local clock. `yaml`: one document each, what happened in a
+ * comment. `json`: one line each, the manifest with `change` (and where it was seen) in front.
  */
-export function changesText(changes: readonly Change[], form: OutputForm, now: Date): string {
-  switch (form) {
-    case "wide":
-      return wideLines(changes, clockText(now));
-    case "yaml":
-      return changes.map((change) => yamlDocument(change, now)).join("");
-    case "json":
-      return changes.map(({ change, origin, resource }) =>
-        `${JSON.stringify({ change, ...origin, ...resource })}\n`
-      )
-        .join("");
+export class ChangePrinter {
+  readonly #form: OutputForm;
+  readonly #wide = new WideLines();
+
+  constructor(form: OutputForm) {
+    this.#form = form;
   }
+
+  /** The text of changes that came together at a time; empty for none. */
+  text(changes: readonly Change[], now: Date): string {
+    switch (this.#form) {
+      case "wide":
+        return this.#wide.text(changes, clockText(now));
+      case "yaml":
+        return changes.map((change) => yamlDocument(change, now)).join("");
+      case "json":
+        return changes.map(jsonLine).join("");
+    }
+  }
+}
+
+function jsonLine({ change, origin, resource }: Change): string {
+  return `${JSON.stringify({ change, ...origin, ...resource })}\n`;
 }
 
 function yamlDocument({ change, origin, resource }: Change, now: Date): string {

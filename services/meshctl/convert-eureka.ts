@@ -68,14 +68,9 @@ function readApplications(input: string, report: (record: InvalidRecord) => void
   }, Number.POSITIVE_INFINITY);
   try {
     splitter.write(Buffer.from(input));
-    if (!hasApplications(splitter.end())) {
-      throw new MeshError(
-        "protocol-violation",
-        'Eureka\'s answer has no list of applications: expected {"applications": {"application": […]}} or a bare array',
-      );
-    }
+    splitter.end();
   } catch (error) {
-    const place = isMeshError(error, "protocol-violation") ? placeOfSyntaxError(input) : undefined;
+    const place = isMeshError(error, "protocol-violation") ? placeOrRemedy(input) : undefined;
     if (place === undefined) throw error;
     throw new MeshError("protocol-violation", `${errorText(error)}: ${place}`, { cause: error });
   }
@@ -87,16 +82,9 @@ function withoutDeleted({ name, instances }: EurekaApplication): EurekaApplicati
   return { name, instances: instances.filter(({ action }) => action !== "DELETED") };
 }
 
-/** Whether what stands around the applications is the frame of an answer, and not of something else. */
-function hasApplications(frame: unknown): boolean {
-  if (Array.isArray(frame)) return true;
-  if (typeof frame !== "object" || frame === null) return false;
-  if ("application" in frame) return true;
-  return "applications" in frame && typeof frame.applications === "object" && frame.applications !== null;
-}
-
-/** What JSON's own parser says, with line and column; undefined if the text is JSON, or not even meant to be. */
-function placeOfSyntaxError(input: string): string | undefined {
+/** What JSON's own parser says, with line and column, or what to do; undefined if the text is JSON, or anything. */
+function placeOrRemedy(input: string): string | undefined {
+  if (/^\s*</.test(input)) return "ask for JSON, with curl -H 'Accept: application/json'";
   if (!/^\s*[[{]/.test(input)) return undefined;
   try {
     JSON.parse(input);

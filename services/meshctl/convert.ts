@@ -64,6 +64,7 @@ export const convertCommand: Command = {
     if (file === undefined) {
       throw new MeshError("configuration", `--input is missing\nUsage: ${usage}\nTry --help.`);
     }
+    const label = file === "-" ? "standard input" : file;
     const form = choice(line, "output", forms, "yaml");
     const loaded = await configOf(line, source);
     for (const warning of loaded.warnings) io.stderr(`warning: ${formatIssue(warning)}\n`);
@@ -80,12 +81,12 @@ export const convertCommand: Command = {
       conversion = source.convert(input, loaded);
     } catch (error) {
       if (!isMeshError(error, "protocol-violation")) throw error;
-      io.stderr(`${file}: ${errorText(error)}\n`);
+      io.stderr(`${label}: ${errorText(error)}\n`);
       return 1;
     }
     return printConversion(
       conversion,
-      { file, form, all: line.flag("all"), profile: loaded.config.profile },
+      { label, form, all: line.flag("all"), profile: loaded.config.profile },
       io,
     );
   },
@@ -121,7 +122,8 @@ async function readInput(file: string): Promise<string> {
 }
 
 interface PrintOptions {
-  readonly file: string;
+  /** How the input is called in messages. */
+  readonly label: string;
   readonly form: Form;
   readonly all: boolean;
   readonly profile: LoadedConfig["config"]["profile"];
@@ -129,13 +131,13 @@ interface PrintOptions {
 
 function printConversion(
   conversion: Conversion,
-  { file, form, all, profile }: PrintOptions,
+  { label, form, all, profile }: PrintOptions,
   io: CommandIo,
 ): number {
   const { manifests, invalidRecords, notes } = conversion;
   for (const note of notes) io.stderr(`note: ${note}\n`);
   for (const { path, reason } of invalidRecords) {
-    io.stderr(`warning: ${file}: ${path}: ${reason}; it is left out\n`);
+    io.stderr(`warning: ${label}: ${path}: ${reason}; it is left out\n`);
   }
   const staged = stageManifests(manifests, profile);
   for (const item of staged) {
@@ -146,7 +148,7 @@ function printConversion(
     form === "json" ? `${JSON.stringify(printed, undefined, 2)}\n` : printed.map(yamlDocument).join(""),
   );
   if (manifests.length > 0 || invalidRecords.length === 0) return 0;
-  io.stderr(`${file}: nothing could be converted, no record is usable\n`);
+  io.stderr(`${label}: nothing could be converted, no record is usable\n`);
   return 1;
 }
 

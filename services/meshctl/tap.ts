@@ -8,7 +8,7 @@ import type { CommandLine, OptionSpec } from "../../shared/runtime/command-line.
 import { MeshError } from "../../shared/runtime/errors.ts";
 import { createLogger } from "../../shared/runtime/log.ts";
 import type { Logger } from "../../shared/runtime/log.ts";
-import { changesText, outputForms } from "./change-printer.ts";
+import { ChangePrinter, outputForms } from "./change-printer.ts";
 import type { OutputForm } from "./change-printer.ts";
 import type { Command, CommandIo } from "./command.ts";
 import { choice, readOptions } from "./command-options.ts";
@@ -125,10 +125,11 @@ async function tap(
   const note = (text: string) => io.stderr(`meshctl: ${text}\n`);
   using _status = noteStatus(entryLog, note);
   const view = new TapView();
+  const printer = new ChangePrinter(form);
   let caughtUp = false;
   let batch: Change[] = [];
   const print = () => {
-    if (batch.length > 0) io.stdout(changesText(batch, form, new Date()));
+    if (batch.length > 0) io.stdout(printer.text(batch, new Date()));
     batch = [];
   };
   for await (const event of entryLog.follow(filter, io.signal)) {

@@ -6,6 +6,7 @@ import { ResourceSchema } from "../../protos/gen/istio/mcp/v1alpha1/resource_pb.
 import type { Resource } from "../../protos/gen/istio/mcp/v1alpha1/resource_pb.ts";
 import { ServiceEntrySchema } from "../../protos/gen/istio/networking/v1alpha3/service_entry_pb.ts";
 import { SidecarSchema } from "../../protos/gen/istio/networking/v1alpha3/sidecar_pb.ts";
+import { compareCodePoints } from "../../shared/istio/mod.ts";
 import { errorText } from "../../shared/runtime/errors.ts";
 import { isSameContent } from "./resource.ts";
 import type { Change, ShownResource } from "./resource.ts";
@@ -40,7 +41,7 @@ export class TypeView {
     this.typeUrl = typeUrl;
   }
 
-  /** Applies a response by istiod's rules: what can't be decoded counts as missing. */
+  /** Applies a response by istiod's rules: what can't be decoded counts as missing. Changes are sorted by name. */
   apply({ resources }: DiscoveryResponse): AppliedResponse {
     const before = this.#known;
     const problems: string[] = [];
@@ -65,6 +66,7 @@ export class TypeView {
       changes.push({ change: "deleted", resource: this.#show(known), origin: { version: known.version } });
     }
     this.#known = now;
+    changes.sort((a, b) => byName(a.resource, b.resource));
     return { changes, count: now.size, problems };
   }
 
@@ -85,6 +87,10 @@ export class TypeView {
   #show({ bytes }: Known): ShownResource {
     return showResource(this.typeUrl, fromBinary(ResourceSchema, bytes));
   }
+}
+
+function byName({ metadata: a }: ShownResource, { metadata: b }: ShownResource): number {
+  return compareCodePoints(a.namespace, b.namespace) || compareCodePoints(a.name, b.name);
 }
 
 /** Name and version of a resource, or what is wrong with it. */
@@ -124,7 +130,7 @@ function showResource(typeUrl: string, { metadata, body }: Resource): ShownResou
   };
 }
 
-/** The spec in Istio's JSON; only its type for the kinds that we have no form of. */
+/** The spec in Istio's JSON; its type and its bytes for the kinds that we have no form of. */
 function decodeBody({ typeUrl, value }: Any): unknown {
   try {
     switch (messageName(typeUrl)) {
@@ -133,7 +139,8 @@ function decodeBody({ typeUrl, value }: Any): unknown {
       case "istio.networking.v1alpha3.Sidecar":
         return toJson(SidecarSchema, fromBinary(SidecarSchema, value));
       default:
-        return { "@type": typeUrl };
+        // Enough to see that it changed.
+        return { "@type": typeUrl, value: Buffer.from(value).toString("base64") };
     }
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));

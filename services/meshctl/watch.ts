@@ -1,7 +1,7 @@
 import { helpText } from "../../shared/runtime/command-line.ts";
 import type { OptionSpec } from "../../shared/runtime/command-line.ts";
 import { MeshError } from "../../shared/runtime/errors.ts";
-import { changesText, outputForms } from "./change-printer.ts";
+import { ChangePrinter, outputForms } from "./change-printer.ts";
 import type { OutputForm } from "./change-printer.ts";
 import type { Command, CommandIo } from "./command.ts";
 import { choice, listOf, readOptions, takeRepeated } from "./command-options.ts";
@@ -94,6 +94,7 @@ async function watch(
   const views = new Map(typeUrls.map((typeUrl) => [typeUrl, new TypeView(typeUrl)]));
   const unanswered = new Set(typeUrls);
   const done = new AbortController();
+  const printer = new ChangePrinter(form);
   const note = (text: string) => io.stderr(`meshctl: ${text}\n`);
   await followXds({
     address,
@@ -107,7 +108,7 @@ async function watch(
       if (applied === undefined || (once && !unanswered.has(typeUrl))) return;
       if (unanswered.delete(typeUrl) && applied.count === 0) note(`${address} has no ${typeUrl}`);
       for (const problem of applied.problems) note(`warning: ${problem}`);
-      io.stdout(changesText(applied.changes, form, new Date()));
+      io.stdout(printer.text(applied.changes, new Date()));
       if (once && unanswered.size === 0) done.abort();
     },
   }, AbortSignal.any([io.signal, done.signal]));

@@ -1,6 +1,6 @@
 import { canonical, facetsOf } from "./facets.ts";
 import type { Facets, Member } from "./facets.ts";
-import { annotationsOf } from "./resource.ts";
+import { annotationsOf, isSameContent } from "./resource.ts";
 import type { Change } from "./resource.ts";
 
 const signs = { added: "+", updated: "~", deleted: "-" } as const;
@@ -10,39 +10,41 @@ const namedHosts = 2;
 const namedPorts = 4;
 const namedChanges = 4;
 
-/** Columns wider than this don't move the ones after them. */
+/** Cells longer than this don't widen their column. */
 const maxWidth = 48;
 
 /**
- * Lines about changes, in columns that are as wide as this batch needs: time, sign, kind, `namespace/name`, hosts,
- * ports, how many endpoints, and what changed: `endpoints 3→4 (+10.0.0.9)`. `time` is written as given.
+ * Lines about changes in columns: time, sign, kind, `namespace/name`, hosts, ports, how many endpoints, and what
+ * changed: `endpoints 3→4 (+10.0.0.9)`. Columns are as wide as what has been printed so far needs.
  */
-export function wideLines(changes: readonly Change[], time: string): string {
-  const rows = changes.map((change) => [time, signs[change.change], ...columnsOf(change)]);
-  const widths: number[] = [];
-  for (const row of rows) {
-    for (const [index, cell] of row.entries()) {
-      widths[index] = Math.max(widths[index] ?? 0, Math.min(cell.length, maxWidth));
+export class WideLines {
+  readonly #widths: number[] = [];
+
+  /** The lines of changes that came together; `time` is written as given. */
+  text(changes: readonly Change[], time: string): string {
+    const rows = changes.map((change) => [time, signs[change.change], ...columnsOf(change)]);
+    for (const row of rows) {
+      for (const [index, cell] of row.entries()) {
+        this.#widths[index] = Math.max(this.#widths[index] ?? 0, Math.min(cell.length, maxWidth));
+      }
     }
+    return rows.map((row) => `${this.#line(row)}\n`).join("");
   }
-  return rows.map((row) =>
-    `${row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join("  ").trimEnd()}\n`
-  )
-    .join("");
+
+  #line(row: readonly string[]): string {
+    return row.map((cell, index) => cell.padEnd(this.#widths[index] ?? 0)).join("  ").trimEnd();
+  }
 }
 
 function columnsOf({ change, resource, before }: Change): string[] {
   const { kind, metadata: { namespace, name } } = resource;
   const facets = facetsOf(resource);
-  const details = [
-    ...members(facets, before === undefined ? undefined : facetsOf(before)),
-    ...(before === undefined
-      ? []
-      : [...differences(facets, facetsOf(before)), ...metadataDifferences(resource, before)]),
+  const details = before === undefined ? members(facets, undefined) : [
+    ...members(facets, facetsOf(before)),
+    ...differences(facets, facetsOf(before)),
+    ...metadataDifferences(resource, before),
+    ...(isSameContent(resource, before) ? ["same content, new version"] : []),
   ];
-  const isOnlyVersion = before !== undefined && details.length <= 1 &&
-    !details.some((detail) => detail.includes("("));
-  if (isOnlyVersion) details.push("same content, new version");
   return [
     kind,
     `${namespace}/${name}`,

@@ -91,7 +91,7 @@ async function runStream(
       call.write(create(DiscoveryRequestSchema, { node, typeUrl, versionInfo, responseNonce: nonce }));
     }
   });
-  call.on("error", (error: Error & Partial<StatusObject>) => end(error.details || errorText(error)));
+  call.on("error", (error: Error & Partial<StatusObject>) => end(reasonOf(error)));
   call.on("end", () => end("the server ended the stream"));
   const stop = () => end("stopped");
   signal.addEventListener("abort", stop, { once: true });
@@ -112,6 +112,12 @@ async function runStream(
     call.cancel();
     client.close();
   }
+}
+
+/** What failed, without the words that grpc-js puts around it. */
+function reasonOf(error: Error & Partial<StatusObject>): string {
+  const details = error.details || errorText(error);
+  return /Last error: (?:Error: )?(.+?)\.? Resolution note:/.exec(details)?.[1] ?? details;
 }
 
 function waitingText(address: string, typeUrls: readonly string[], connected: boolean): string {

@@ -124,6 +124,7 @@ function toJsonText(value: unknown): string {
   return JSON.stringify(value, undefined, 2);
 }
 
+/** As Go writes YAML: sorted keys, lists not indented, and quotes where a reader of YAML 1.1 (kubectl) needs them. */
 function toYamlText(value: unknown): string {
-  return stringify(value, { sortMapEntries: true, lineWidth: 0 });
+  return stringify(value, { version: "1.1", sortMapEntries: true, lineWidth: 0, indentSeq: false });
 }
