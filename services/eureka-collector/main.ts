@@ -1,7 +1,7 @@
-import { Hono } from "hono";
 import { openSharedEntryLog } from "../../shared/entry-log/open-entry-log.ts";
 import { MeshError } from "../../shared/runtime/errors.ts";
 import { serveHttp } from "../../shared/runtime/http-server.ts";
+import { operationsApp } from "../../shared/runtime/operations-app.ts";
 import { runService } from "../../shared/runtime/run-service.ts";
 import { createMetrics, logWarnings, readServiceOptions } from "../../shared/runtime/service-options.ts";
 import { startCollector } from "./start-collector.ts";
@@ -27,18 +27,16 @@ export async function main(args: readonly string[]): Promise<number> {
       { config, environment, entryLog, metrics },
       context,
     );
-    const app = new Hono();
-    app.get("/healthz", (c) => c.text("ok"));
-    app.get("/ready", (c) => {
-      const waiting = collector.clusters.filter((cluster) => !cluster.synced).length;
-      return waiting === 0
-        ? c.text("ok")
-        : c.text(`${waiting} of ${collector.clusters.length} clusters not read yet`, 503);
+    const app = operationsApp({
+      notReady: () => {
+        const waiting = collector.clusters.filter((cluster) => !cluster.synced).length;
+        return waiting === 0
+          ? undefined
+          : `${waiting} of ${collector.clusters.length} Eureka clusters not read yet`;
+      },
+      metrics,
+      token: config.http.token,
     });
-    app.get(
-      "/metrics",
-      async (c) => c.text(await metrics.metrics(), 200, { "Content-Type": metrics.contentType }),
-    );
     app.route("/meshregistry", routes);
     const http = context.use(await serveHttp(app, httpAddress, "--http"));
     context.log.info({ http: http.url }, "listening");

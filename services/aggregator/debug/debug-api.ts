@@ -1,10 +1,10 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
-import { bearerAuth } from "hono/bearer-auth";
 import type { Registry } from "prom-client";
 import type { Config } from "../../../shared/config/mod.ts";
 import { eurekaServersOf, maskSecrets, toSlimeArgs } from "../../../shared/config/mod.ts";
 import type { EntryLog } from "../../../shared/entry-log/entry-log.ts";
+import { operationsApp } from "../../../shared/runtime/operations-app.ts";
 import type { ResourceCache } from "../cache.ts";
 import { decodeResource } from "../encode/decode-resource.ts";
 import type { StreamIngest } from "../ingest.ts";
@@ -41,7 +41,10 @@ export function moduleRoutes(options: DebugApiOptions): Hono {
     "/clients",
     (c) => json(c, c.req.query("detail") ? clientsInDetail(clients()) : clientsAsSlime(clients())),
   );
-  routes.get("/ready", (c) => ready(c, gate));
+  routes.get("/ready", (c) => {
+    const missing = notReady(gate);
+    return missing === undefined ? c.body(null, 200) : c.text(missing, 503);
+  });
   routes.get("/sources", (c) =>
     json(c, {
       entryLog: { ...entryLog.status(), read: gate.caughtUp },
@@ -58,31 +61,19 @@ export function moduleRoutes(options: DebugApiOptions): Hono {
  * everything but the probes asks for it.
  */
 export function debugApi(options: DebugApiOptions, moreRoutes?: Hono): Hono {
-  const app = new Hono();
+  const { gate, metrics } = options;
   const { token } = options.config.http;
-  app.get("/healthz", (c) => c.text("ok"));
-  app.get("/modules/livez", (c) => c.text("ok"));
-  app.get(
-    "/modules/readyz",
-    (c) => options.gate.open ? c.text("ok") : c.text("meshregistry is not ready", 500),
-  );
-  app.get("/meshregistry/ready", (c) => ready(c, options.gate));
-  if (token !== "") app.use(bearerAuth({ token }));
-  app.get(
-    "/metrics",
-    async (c) =>
-      c.text(await options.metrics.metrics(), 200, { "Content-Type": options.metrics.contentType }),
-  );
+  const app = operationsApp({ notReady: () => notReady(gate), metrics, token });
   app.route("/meshregistry", moduleRoutes(options));
   if (moreRoutes !== undefined) app.route("/meshregistry", moreRoutes);
   return app;
 }
 
-/** `/ready` as slime answers it: 200 and nothing, or 503 and what is missing. */
-function ready(c: Context, gate: SyncGate): Response {
-  if (gate.open) return c.body(null, 200);
+/** The text of `/ready` as slime has it; undefined when ready. */
+function notReady(gate: SyncGate): string | undefined {
+  if (gate.open) return undefined;
   const waiting = [...gate.states].filter(([, state]) => state === "waiting").map(([source]) => source);
-  return c.text(` xds not ready source not ready ${waiting.join(",")}`, 503);
+  return ` xds not ready source not ready ${waiting.join(",")}`;
 }
 
 function json(c: Context, value: unknown): Response {
