@@ -35,8 +35,12 @@ interface Item extends Outgoing {
 const windowMessages = 1024;
 const windowBytes = 16 * 1024 * 1024;
 
-/** An acknowledgement that took longer than this never comes. */
-const ackTimeoutMs = 5000;
+/**
+ * An acknowledgement that took longer than this (milliseconds) is not waited for; twice, three times, … that in later
+ * attempts. Short, because what is sent during a leader election is lost; a duplicate has no effect.
+ */
+const ackTimeoutMs = 2000;
+const longestAckTimeoutMs = 10_000;
 
 /** A connection on which no message was acknowledged for so long is made anew. */
 const deadAfterMs = 15_000;
@@ -231,7 +235,9 @@ export class Pipeline implements Disposable {
 
   #onTime(): void {
     const now = performance.now();
-    const overdue = [...this.#inFlight.values()].filter((item) => now - item.sentAtMs > ackTimeoutMs);
+    const overdue = [...this.#inFlight.values()].filter(({ sentAtMs, attempts }) =>
+      now - sentAtMs > Math.min(longestAckTimeoutMs, ackTimeoutMs * attempts)
+    );
     if (overdue.length > 0) {
       this.#log.warn({ messages: overdue.length }, "NATS does not acknowledge, sending again");
       this.#retry(overdue);

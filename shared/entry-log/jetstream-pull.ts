@@ -46,10 +46,11 @@ const batchBytes = 8 * 1024 * 1024;
 
 /**
  * Pulls until the consumer, the connection or the server is lost, or the signal aborts; then it just ends. Asks for
- * more only when the last messages were taken. By bytes too: 17 large messages asked for by count exceed what a
+ * more only when the last messages were taken. Items come in arrays, because a step of an asynchronous iteration costs
+ * as much as handling a message. By bytes too: 17 large messages asked for by count exceed what a
  * server keeps for a client, and it cuts the connection (measured).
  */
-export async function* pull(source: PullSource, signal: AbortSignal): AsyncGenerator<PullItem> {
+export async function* pull(source: PullSource, signal: AbortSignal): AsyncGenerator<readonly PullItem[]> {
   const { link, connection, nextSubject } = source;
   using queue = new ReplyQueue(link, connection, signal);
   const request = JSON.stringify({
@@ -64,19 +65,20 @@ export async function* pull(source: PullSource, signal: AbortSignal): AsyncGener
     let left = batchMessages;
     while (left > 0) {
       if (!(await queue.more(silenceMs))) return;
+      const items: PullItem[] = [];
       const atMs = queue.arrivedAtMs;
+      let lost = false;
       for (const message of queue.take()) {
         const delivery = parseDelivery(message);
-        if (delivery !== undefined) {
-          left--;
-          yield { type: "message", delivery, atMs };
-          continue;
-        }
-        const status = statusOf(message);
-        if (status === "lost") return;
-        if (status === "idle") yield { type: "idle", atMs };
-        else left = 0;
+        const status = delivery === undefined ? statusOf(message) : undefined;
+        if (delivery !== undefined) items.push({ type: "message", delivery, atMs });
+        else if (status === "idle") items.push({ type: "idle", atMs });
+        if (delivery !== undefined) left--;
+        else if (status === "over") left = 0;
+        lost ||= status === "lost";
       }
+      if (items.length > 0) yield items;
+      if (lost) return;
     }
   }
 }
@@ -100,8 +102,15 @@ function parseDelivery({ subject, reply, headers, data }: Msg): Delivery | undef
   if (reply === undefined || !reply.startsWith("$JS.ACK.")) return undefined;
   const tokens = reply.split(".");
   const first = tokens.length === 9 ? 5 : 7;
-  const [sequence, deliverySequence, timeNanos, pending] = tokens.slice(first, first + 4).map(Number);
-  if (sequence === undefined || deliverySequence === undefined) return undefined;
-  if (timeNanos === undefined || pending === undefined) return undefined;
-  return { subject, sequence, deliverySequence, timeNanos, pending, headers, data };
+  const pending = Number(tokens[first + 3]);
+  if (Number.isNaN(pending)) return undefined;
+  return {
+    subject,
+    sequence: Number(tokens[first]),
+    deliverySequence: Number(tokens[first + 1]),
+    timeNanos: Number(tokens[first + 2]),
+    pending,
+    headers,
+    data,
+  };
 }

@@ -3,12 +3,13 @@ import { nanos, nuid } from "@nats-io/transport-node";
 import { errorText } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { LogEvent } from "./entry-log.ts";
+import type { StreamFacts } from "./jetstream-config.ts";
 import { firstSince, lastOf } from "./jetstream-direct.ts";
 import type { DirectReader } from "./jetstream-direct.ts";
-import type { EntryDecoder } from "./jetstream-entry.ts";
+import type { EntryDecoder, Meaning } from "./jetstream-entry.ts";
 import { pull } from "./jetstream-pull.ts";
 import type { Delivery, PullSource } from "./jetstream-pull.ts";
-import type { StreamFacts, StreamWatch } from "./jetstream-stream.ts";
+import type { StreamWatch } from "./jetstream-stream.ts";
 import { Backoff, unlessAborted } from "./waiting.ts";
 
 /** What a reader works with. */
@@ -36,6 +37,8 @@ interface Position {
   /** When everything stored had been delivered, by both clocks: a suspended machine stops the monotonic one. */
   inSync: { readonly monotonicMs: number; readonly wallMs: number };
 }
+
+const skipped: Meaning = { type: "skip" };
 
 /** More witnesses find more; each costs one request per reconnect. */
 const witnessCount = 8;
@@ -94,33 +97,28 @@ async function* read(
   });
   try {
     let expected = 1;
-    for await (const item of pull(source, AbortSignal.any([signal, stop.signal]))) {
-      if (signal.aborted || watch.generation !== position.generation) return;
-      if (isAwayTooLong(position, tombstoneTtlMs)) return;
-      if (item.type === "idle") {
-        markInSync(position, item.atMs);
-        yield* caughtUp(position);
-        continue;
-      }
-      const { delivery, atMs } = item;
-      if (delivery.deliverySequence !== expected) return;
-      expected++;
-      if (position.target !== undefined && delivery.sequence > position.target) yield* caughtUp(position);
-      if (!decoder.refuses(delivery)) {
-        const decoded = decoder.decode(delivery, signal);
+    for await (const items of pull(source, AbortSignal.any([signal, stop.signal]))) {
+      for (const item of items) {
+        if (signal.aborted || watch.generation !== position.generation) return;
+        if (isAwayTooLong(position, tombstoneTtlMs)) return;
+        if (item.type === "idle") {
+          markInSync(position, item.atMs);
+          yield* caughtUp(position);
+          continue;
+        }
+        const { delivery, atMs } = item;
+        if (delivery.deliverySequence !== expected) return;
+        expected++;
+        if (position.target !== undefined && delivery.sequence > position.target) yield* caughtUp(position);
+        const decoded = decoder.refuses(delivery) ? skipped : decoder.decode(delivery, signal);
         const meaning = decoded instanceof Promise ? await decoded : decoded;
         if (signal.aborted) return;
-        advance(context, position, delivery);
-        const { subject, sequence } = delivery;
-        if (meaning.type === "put") witness(position, subject, sequence);
-        else position.witnesses.delete(subject);
-        if (meaning.type === "put") yield { type: "put", subject, sequence, data: meaning.data };
-        else if (meaning.type === "delete") yield { type: "delete", subject, sequence };
-      }
-      if (delivery.pending === 0) markInSync(position, atMs);
-      if (position.target === undefined) continue;
-      if (delivery.sequence === position.target || (delivery.pending === 0 && position.exact)) {
-        yield* caughtUp(position);
+        const event = advance(context, position, delivery, meaning);
+        if (event !== undefined) yield event;
+        if (delivery.pending === 0) markInSync(position, atMs);
+        if (delivery.sequence === position.target || (delivery.pending === 0 && position.exact)) {
+          yield* caughtUp(position);
+        }
       }
     }
   } finally {
@@ -135,10 +133,23 @@ function* caughtUp(position: Position): Generator<LogEvent> {
   yield { type: "caught-up", sequence: target };
 }
 
-function advance({ watch }: ReaderContext, position: Position, { sequence, timeNanos }: Delivery): void {
+/** Moves the position behind the message, and answers the event that the message is to the reader. */
+function advance(
+  { watch }: ReaderContext,
+  position: Position,
+  { subject, sequence, timeNanos }: Delivery,
+  meaning: Meaning,
+): LogEvent | undefined {
   position.sequence = sequence;
   position.timeNanos = Math.max(position.timeNanos, timeNanos);
   watch.noteSequence(sequence);
+  if (meaning.type === "skip") return undefined;
+  if (meaning.type === "delete") {
+    position.witnesses.delete(subject);
+    return { type: "delete", subject, sequence };
+  }
+  witness(position, subject, sequence);
+  return { type: "put", subject, sequence, data: meaning.data };
 }
 
 function witness({ witnesses }: Position, subject: string, sequence: number): void {

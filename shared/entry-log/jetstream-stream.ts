@@ -1,47 +1,21 @@
-import {
-  DiscardPolicy,
-  JetStreamApiError,
-  jetstreamManager,
-  RetentionPolicy,
-  StorageType,
-  StoreCompression,
-} from "@nats-io/jetstream";
+import { JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
 import type { JetStreamManager, StreamConfig, StreamInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { streamIdOf } from "../model/cursor.ts";
-import { allSubjects } from "../model/subject.ts";
 import { errorText } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/log.ts";
+import { configOf, essentialSettings, factsOf } from "./jetstream-config.ts";
+import type { StreamFacts, StreamOptions } from "./jetstream-config.ts";
 import type { NatsLink } from "./jetstream-connection.ts";
 import { pause, unlessAborted } from "./waiting.ts";
-
-/** Which stream, and how it is made if it is missing. */
-export interface StreamOptions {
-  readonly stream: string;
-  readonly replicas: number;
-  /** The prefix of the JetStream API, where it is imported from another account. Default `$JS.API`. */
-  readonly apiPrefix?: string | undefined;
-}
-
-/** What is known of the stream after a look at it. */
-export interface StreamFacts {
-  readonly streamId: string;
-  /** The server's time of creation, to the nanosecond: the stream's identity. */
-  readonly created: string;
-  readonly firstSequence: number;
-  readonly lastSequence: number;
-  /** When the last message was stored, RFC 3339 with nanoseconds. */
-  readonly lastTime: string;
-  readonly messages: number;
-  readonly replicas: number;
-  readonly allowsTtl: boolean;
-}
 
 const streamNotFound = 10059;
 const nameInUse = 10058;
 
 /** How often the stream is looked at while nothing else happens, in milliseconds. */
 const lookEveryMs = 2000;
+
+/** How soon it is looked at again when that failed, in milliseconds. */
+const retryMs = 300;
 
 /** How long one request to the JetStream API may take before it is repeated, in milliseconds. */
 const requestTimeoutMs = 2000;
@@ -177,7 +151,7 @@ export class StreamWatch {
       if (this.#problem !== before && this.#problem !== "" && !signal.aborted) {
         this.#log.warn({ stream: this.#options.stream }, `stream can't be used: ${this.#problem}`);
       }
-      await pause(lookEveryMs, wake.signal);
+      await pause(this.#problem === "" ? lookEveryMs : retryMs, wake.signal);
     }
     signal.removeEventListener("abort", stop);
     unsubscribe();
@@ -258,41 +232,4 @@ interface Expected {
   readonly generation: number;
   readonly lastSequence: number;
   readonly facts: StreamFacts | undefined;
-}
-
-/** Without these the log's promises don't hold: snapshot = last message per subject, read-back, tombstones that go. */
-const essentialSettings = ["max_msgs_per_subject", "allow_direct", "allow_msg_ttl"] as const;
-
-function configOf({ stream, replicas }: StreamOptions): Partial<StreamConfig> & { readonly name: string } {
-  return {
-    name: stream,
-    subjects: [allSubjects],
-    description: "meshregistry: the last state of every resource, and its changes",
-    storage: StorageType.File,
-    retention: RetentionPolicy.Limits,
-    discard: DiscardPolicy.Old,
-    max_msgs_per_subject: 1,
-    num_replicas: replicas,
-    allow_direct: true,
-    allow_rollup_hdrs: true,
-    allow_msg_ttl: true,
-    allow_atomic: true,
-    allow_batched: true,
-    // A fifth of the disk for a tenth more CPU in the server (measured).
-    compression: StoreCompression.S2,
-    duplicate_window: 120e9,
-  };
-}
-
-function factsOf({ created, config, state }: StreamInfo): StreamFacts {
-  return {
-    streamId: streamIdOf(new Date(created)),
-    created,
-    firstSequence: state.first_seq,
-    lastSequence: state.last_seq,
-    lastTime: state.last_ts,
-    messages: state.messages,
-    replicas: config.num_replicas,
-    allowsTtl: config.allow_msg_ttl === true,
-  };
 }

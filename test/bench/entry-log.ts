@@ -3,44 +3,73 @@ import type { EntryLog, LogRecord } from "../../shared/entry-log/entry-log.ts";
 import { JetStreamEntryLog } from "../../shared/entry-log/jetstream.ts";
 import { allSubjects, encodeSubject } from "../../shared/model/subject.ts";
 import { createLogger } from "../../shared/runtime/log.ts";
+import { findServer, getServersCommand } from "../servers/find.ts";
 import { startNats } from "../servers/nats.ts";
+import type { Bench, Measurement } from "./measurement.ts";
+import { percentile, timed } from "./stopwatch.ts";
 
-/** What one implementation does with a catalogue. */
-export interface EntryLogFigures {
-  readonly implementation: "embedded" | "jetstream";
-  readonly entries: number;
-  /** Bytes of one entry. */
-  readonly entryBytes: number;
-  /** The first publish of a fresh process, entries per second. */
-  readonly publishColdPerSecond: number;
-  /** Publishing everything again, entries per second. */
-  readonly publishPerSecond: number;
-  /** The publisher's CPU time for that, milliseconds. */
-  readonly publishCpuMs: number;
-  /** A new reader from its start to `caught-up`, milliseconds. */
-  readonly snapshotMs: number;
-  readonly readBackMs: number;
-  /** From the call of `publish` to the reader's event, one change at a time, milliseconds. */
-  readonly changeP50Ms: number;
-  readonly changeP99Ms: number;
-}
+/** What the entry log does with a catalogue; JetStream with a real nats-server, if that is built. */
+export const entryLog: Measurement = {
+  name: "entry-log",
+  about: "publish, snapshot and change latency, embedded and JetStream",
+  async run(bench) {
+    const entries = bench.quick ? 500 : 10_000;
+    const { signal } = new AbortController();
+    {
+      await using log = new EmbeddedEntryLog();
+      await measure("embedded", log, log, entries, bench, signal);
+    }
+    if (findServer("nats-server") === undefined) {
+      bench.note(`JetStream's entry log is left out: nats-server is not built here (${getServersCommand})`);
+      return;
+    }
+    await using server = await startNats();
+    const logger = createLogger("bench");
+    logger.level = "warn";
+    const options = { servers: [server.url], name: "bench", log: logger, signal };
+    await using publisher = await JetStreamEntryLog.connect(options);
+    await using reader = await JetStreamEntryLog.connect(options);
+    await measure("jetstream", publisher, reader, entries, bench, signal);
+  },
+};
 
-/** Measures both implementations; JetStream with a real nats-server, so that must be built. */
-export async function benchEntryLog(entries = 10_000): Promise<EntryLogFigures[]> {
-  const stop = new AbortController();
-  const figures: EntryLogFigures[] = [];
-  {
-    await using log = new EmbeddedEntryLog();
-    figures.push(await measure("embedded", log, log, entries, stop.signal));
-  }
-  await using server = await startNats();
-  const logger = createLogger("bench");
-  logger.level = "warn";
-  const options = { servers: [server.url], name: "bench", log: logger, signal: stop.signal };
-  await using publisher = await JetStreamEntryLog.connect(options);
-  await using reader = await JetStreamEntryLog.connect(options);
-  figures.push(await measure("jetstream", publisher, reader, entries, stop.signal));
-  return figures;
+async function measure(
+  implementation: string,
+  publisher: EntryLog,
+  readerLog: EntryLog,
+  entries: number,
+  { report, progress }: Bench,
+  signal: AbortSignal,
+): Promise<void> {
+  const records = catalogue(entries, 1);
+  const entryKb = ((records[0]?.data?.length ?? 0) / 1000).toFixed(1);
+  const size = `${entries.toLocaleString("en")} of ${entryKb} KB`;
+  const row = (what: string, figure: number, unit: string) =>
+    report({ what: `entry log, ${implementation}: ${what}`, size, figure, unit });
+  const rate = ({ ms }: { readonly ms: number }) => entries / ms * 1000;
+
+  progress(`${implementation}: publishing`);
+  row("publish, first", rate(await timed(() => publisher.publish(catalogue(entries, 0), signal))), "entries/s");
+  for (let round = 0; round < 2; round++) await publisher.publish(records, signal);
+  const warm = await timed(() => publisher.publish(records, signal));
+  row("publish, warm", rate(warm), "entries/s");
+  row("publish, warm", warm.cpuMs, "CPU ms of ours");
+
+  progress(`${implementation}: reading`);
+  const snapshot = await timed(() => untilCaughtUp(readerLog, signal));
+  row("snapshot to caught-up", rate(snapshot), "entries/s");
+  row("snapshot to caught-up", snapshot.ms, "ms");
+  const readBack = await timed(async () => {
+    let count = 0;
+    for await (const _entry of readerLog.readBack(allSubjects, signal)) count++;
+    return count;
+  });
+  row("read back", rate(readBack), "entries/s");
+
+  progress(`${implementation}: following changes`);
+  const changes = await measureChanges(publisher, readerLog, records.slice(0, 500), signal);
+  row("change to reader, p50", percentile(changes, 0.5), "ms");
+  row("change to reader, p99", percentile(changes, 0.99), "ms");
 }
 
 /** About 1.3 KB each, as a service with ten endpoints has. */
@@ -69,50 +98,6 @@ function catalogue(entries: number, version: number): LogRecord[] {
       },
     })),
   }));
-}
-
-async function measure(
-  implementation: EntryLogFigures["implementation"],
-  publisher: EntryLog,
-  readerLog: EntryLog,
-  entries: number,
-  signal: AbortSignal,
-): Promise<EntryLogFigures> {
-  const first = catalogue(entries, 0);
-  const cold = await timed(() => publisher.publish(first, signal));
-  const records = catalogue(entries, 1);
-  for (let round = 0; round < 2; round++) await publisher.publish(records, signal);
-  const warm = await timed(() => publisher.publish(records, signal));
-  const snapshot = await timed(() => untilCaughtUp(readerLog, signal));
-  const readBack = await timed(async () => {
-    let count = 0;
-    for await (const _entry of readerLog.readBack(allSubjects, signal)) count++;
-    return count;
-  });
-  const changes = (await measureChanges(publisher, readerLog, records.slice(0, 500), signal)).sort((a, b) =>
-    a - b
-  );
-  return {
-    implementation,
-    entries,
-    entryBytes: records[0]?.data?.length ?? 0,
-    publishColdPerSecond: entries / (cold.ms / 1000),
-    publishPerSecond: entries / (warm.ms / 1000),
-    publishCpuMs: warm.cpuMs,
-    snapshotMs: snapshot.ms,
-    readBackMs: readBack.ms,
-    changeP50Ms: changes[Math.floor(changes.length / 2)] ?? Number.NaN,
-    changeP99Ms: changes[Math.floor(changes.length * 0.99)] ?? Number.NaN,
-  };
-}
-
-async function timed(work: () => Promise<unknown>): Promise<{ readonly ms: number; readonly cpuMs: number }> {
-  const cpu = process.cpuUsage();
-  const startedMs = performance.now();
-  await work();
-  const ms = performance.now() - startedMs;
-  const { user, system } = process.cpuUsage(cpu);
-  return { ms, cpuMs: (user + system) / 1000 };
 }
 
 async function untilCaughtUp(log: EntryLog, signal: AbortSignal): Promise<void> {

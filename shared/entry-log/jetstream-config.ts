@@ -1,0 +1,67 @@
+import { DiscardPolicy, RetentionPolicy, StorageType, StoreCompression } from "@nats-io/jetstream";
+import type { StreamConfig, StreamInfo } from "@nats-io/jetstream";
+import { streamIdOf } from "../model/cursor.ts";
+import { allSubjects } from "../model/subject.ts";
+
+/** Which stream, and how it is made if it is missing. */
+export interface StreamOptions {
+  readonly stream: string;
+  readonly replicas: number;
+  /** The prefix of the JetStream API, where it is imported from another account. Default `$JS.API`. */
+  readonly apiPrefix?: string | undefined;
+}
+
+/** What is known of the stream after a look at it. */
+export interface StreamFacts {
+  readonly streamId: string;
+  /** The server's time of creation, to the nanosecond: the stream's identity. */
+  readonly created: string;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  /** When the last message was stored, RFC 3339 with nanoseconds. */
+  readonly lastTime: string;
+  readonly messages: number;
+  readonly replicas: number;
+  readonly allowsTtl: boolean;
+}
+
+/** Without these the log's promises don't hold: snapshot = last message per subject, read-back, tombstones that go. */
+export const essentialSettings = ["max_msgs_per_subject", "allow_direct", "allow_msg_ttl"] as const;
+
+/** The configuration of a stream that we create. */
+export function configOf(
+  { stream, replicas }: StreamOptions,
+): Partial<StreamConfig> & { readonly name: string } {
+  return {
+    name: stream,
+    subjects: [allSubjects],
+    description: "meshregistry: the last state of every resource, and its changes",
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    max_msgs_per_subject: 1,
+    num_replicas: replicas,
+    allow_direct: true,
+    allow_rollup_hdrs: true,
+    allow_msg_ttl: true,
+    allow_atomic: true,
+    allow_batched: true,
+    // A fifth of the disk for a tenth more CPU in the server (measured).
+    compression: StoreCompression.S2,
+    duplicate_window: 120e9,
+  };
+}
+
+/** What of a look at the stream matters to us. */
+export function factsOf({ created, config, state }: StreamInfo): StreamFacts {
+  return {
+    streamId: streamIdOf(new Date(created)),
+    created,
+    firstSequence: state.first_seq,
+    lastSequence: state.last_seq,
+    lastTime: state.last_ts,
+    messages: state.messages,
+    replicas: config.num_replicas,
+    allowsTtl: config.allow_msg_ttl === true,
+  };
+}
