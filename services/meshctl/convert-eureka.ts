@@ -90,6 +90,9 @@ function placeOrRemedy(input: string): string | undefined {
     JSON.parse(input);
     return undefined;
   } catch (error) {
-    return errorText(error);
+    const text = errorText(error);
+    if (/line \d+/.test(text)) return text;
+    const lines = input.trimEnd().split("\n");
+    return `${text} (line ${lines.length} column ${(lines.at(-1) ?? "").length + 1})`;
   }
 }

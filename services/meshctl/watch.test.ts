@@ -1,0 +1,229 @@
+import { Registry } from "prom-client";
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { Manifest } from "../../shared/model/manifest.ts";
+import { encodeSubject } from "../../shared/model/subject.ts";
+import { createLogger } from "../../shared/runtime/log.ts";
+import { ResourceCache } from "../aggregator/cache.ts";
+import { AggregatorMetrics } from "../aggregator/metrics.ts";
+import { presentResource } from "../aggregator/present.ts";
+import { SyncGate } from "../aggregator/sync-gate.ts";
+import { XdsServer } from "../aggregator/xds/xds-server.ts";
+import { TestRun } from "./test-io.ts";
+
+const log = createLogger("watch-test");
+log.level = "silent";
+
+/** A real aggregator's serving side, without collectors. */
+class Aggregator implements AsyncDisposable {
+  readonly cache = new ResourceCache();
+  readonly gate = new SyncGate([]);
+  #sequence = 0;
+  #server: XdsServer | undefined;
+
+  async listen(address = "127.0.0.1:0"): Promise<string> {
+    this.#server = await XdsServer.listen({
+      address,
+      cache: this.cache,
+      gate: this.gate,
+      controlPlane: "test",
+      minPushIntervalMs: 0,
+      log,
+      metrics: new AggregatorMetrics(new Registry()),
+    });
+    return this.#server.address;
+  }
+
+  /** The clients that are connected now. */
+  clients() {
+    return [...this.#server?.clients ?? []];
+  }
+
+  async close(): Promise<void> {
+    await this.#server?.[Symbol.asyncDispose]();
+  }
+
+  put(manifest: Manifest): void {
+    const id = { ...manifest.metadata, kind: manifest.kind, registry: "eureka", source: "default" };
+    const data = Buffer.from(JSON.stringify(manifest));
+    const cursor = `c-${++this.#sequence}`;
+    const { resource } = presentResource(encodeSubject(id), id, cursor, data, "istio");
+    if (resource === undefined) throw new Error("a test's manifest must be servable");
+    this.cache.put(manifest.kind, resource);
+  }
+
+  delete(kind: "ServiceEntry" | "Sidecar", name: string): void {
+    this.cache.delete(kind, this.cache.get(kind, name)?.subject ?? "");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+    this.gate[Symbol.dispose]();
+  }
+}
+
+function start(isReady = true): Aggregator {
+  const aggregator = new Aggregator();
+  onTestFinished(async () => await aggregator[Symbol.asyncDispose]());
+  if (isReady) aggregator.gate.markCaughtUp();
+  return aggregator;
+}
+
+function watch(...args: readonly string[]): TestRun {
+  const run = new TestRun("watch", ...args);
+  onTestFinished(async () => void await run.stop());
+  return run;
+}
+
+function entry(name: string, addresses: readonly string[], labels: Record<string, string> = {}): Manifest {
+  return {
+    apiVersion: "networking.istio.io/v1",
+    kind: "ServiceEntry",
+    metadata: {
+      name,
+      namespace: "shop",
+      labels: { registry: "eureka", ...labels },
+      creationTimestamp: "2026-01-02T03:04:05.678Z",
+    },
+    spec: {
+      hosts: [`${name}.shop`],
+      ports: [{ number: 80, protocol: "HTTP", name: "http-80" }],
+      resolution: "STATIC",
+      endpoints: addresses.map((address) => ({ address, ports: { "http-80": 8080 } })),
+    },
+  };
+}
+
+const sidecar: Manifest = {
+  apiVersion: "networking.istio.io/v1",
+  kind: "Sidecar",
+  metadata: { name: "cart", namespace: "shop" },
+  spec: { workloadSelector: { labels: { app: "cart" } }, egress: [{ hosts: ["*/orders.shop"] }] },
+};
+
+/** Lines without the time. */
+const lines = (text: string) => text.trimEnd().split("\n").map((line) => line.replace(/^[\d:.]+ +/, ""));
+
+describe("meshctl watch", () => {
+  test("prints what is there, then each change", async () => {
+    const aggregator = start();
+    aggregator.put(entry("orders", ["10.0.0.1"]));
+    aggregator.put(entry("cart", ["10.0.1.1", "10.0.1.2"]));
+    const run = watch("--address", await aggregator.listen());
+    await expect.poll(() => lines(run.out)).toEqual([
+      "+  ServiceEntry  shop/cart    cart.shop    80/HTTP  endpoints 2",
+      "+  ServiceEntry  shop/orders  orders.shop  80/HTTP  endpoints 1",
+    ]);
+    aggregator.put(entry("orders", ["10.0.0.1", "10.0.0.9"]));
+    await expect.poll(() => run.out).toContain(
+      "~  ServiceEntry  shop/orders  orders.shop  80/HTTP  endpoints 1→2 (+10.0.0.9)",
+    );
+    aggregator.delete("ServiceEntry", "shop/cart");
+    await expect.poll(() => run.out).toContain("-  ServiceEntry  shop/cart    cart.shop    80/HTTP  gone");
+    expect(await run.stop()).toBe(0);
+    expect(run.err).toBe("");
+  });
+
+  test("speaks as a stock istiod does", async () => {
+    const aggregator = start();
+    aggregator.put(entry("orders", ["10.0.0.1"]));
+    const address = await aggregator.listen();
+    const run = watch("--address", `xds://${address}`, "--revision", "canary");
+    await expect.poll(() => run.out).not.toBe("");
+    const [client, ...others] = aggregator.clients();
+    expect(others).toEqual([]);
+    expect(client?.nodeId).toMatch(
+      /^sidecar~127\.0\.0\.1~meshctl\.[A-Za-z0-9-]+~[A-Za-z0-9-]+\.svc\.cluster\.local$/,
+    );
+    expect(client?.revision).toBe("canary");
+    expect([...client?.types.keys() ?? []]).toEqual(["networking.istio.io/v1/ServiceEntry"]);
+    await expect.poll(() => [...client?.types.values() ?? []][0]).toMatchObject({
+      inFlight: false,
+      nacks: 0,
+    });
+    const [type] = client?.types.values() ?? [];
+    expect(type?.ackedVersion).toBe(type?.sentVersion);
+    expect(type?.ackedNonce).toBe(type?.sentNonce);
+  });
+
+  test("sees what an istiod of a revision sees", async () => {
+    const aggregator = start();
+    aggregator.put(entry("old", [], { "istio.io/rev": "stable" }));
+    aggregator.put(entry("new", [], { "istio.io/rev": "canary" }));
+    const run = watch("--address", await aggregator.listen(), "--revision", "canary", "--once", "-o", "json");
+    expect(await run.code).toBe(0);
+    expect(lines(run.out).map((line) => JSON.parse(line).metadata.name)).toEqual(["new"]);
+  });
+
+  test("--once ends after the first answer to every type", async () => {
+    const aggregator = start();
+    aggregator.put(entry("orders", ["10.0.0.1"]));
+    aggregator.put(sidecar);
+    const types = ["--type", "ServiceEntry", "--type=sidecar", "--type", "networking.istio.io/v1/Gateway"];
+    const run = watch("--address", await aggregator.listen(), ...types, "--once", "-o", "json");
+    expect(await run.code).toBe(0);
+    const shown = lines(run.out).map((line): Record<string, unknown> => JSON.parse(line));
+    expect(shown).toHaveLength(2);
+    expect(shown).toContainEqual(
+      expect.objectContaining({ ...sidecar, metadata: expect.anything(), change: "added" }),
+    );
+    const orders = shown.find(({ kind }) => kind === "ServiceEntry");
+    expect(orders).toMatchObject({
+      ...entry("orders", ["10.0.0.1"]),
+      change: "added",
+      version: expect.any(String),
+    });
+    expect(run.err).toContain("has no networking.istio.io/v1/Gateway");
+  });
+
+  test("asks for v1alpha3 when told to, and shows it as that", async () => {
+    const aggregator = start();
+    aggregator.put(entry("orders", ["10.0.0.1"]));
+    const typeUrl = "networking.istio.io/v1alpha3/ServiceEntry";
+    const run = watch("--address", await aggregator.listen(), "--type", typeUrl, "--once", "-o", "yaml");
+    expect(await run.code).toBe(0);
+    expect(run.out).toMatch(
+      /^---\n# added at .*\napiVersion: networking\.istio\.io\/v1alpha3\nkind: ServiceEntry\n/,
+    );
+  });
+
+  test("connects again, says so, and prints only what changed meanwhile", { timeout: 20_000 }, async () => {
+    const aggregator = start();
+    aggregator.put(entry("orders", ["10.0.0.1"]));
+    aggregator.put(entry("cart", ["10.0.1.1"]));
+    const address = await aggregator.listen();
+    const run = watch("--address", address);
+    await expect.poll(() => lines(run.out)).toHaveLength(2);
+    await aggregator.close();
+    await expect.poll(() => run.err).toMatch(
+      /lost the connection to 127\.0\.0\.1:\d+: .*; trying again in \d\.\d s/,
+    );
+    aggregator.put(entry("orders", ["10.0.0.2"]));
+    await aggregator.listen(address);
+    await expect.poll(() => run.err, { timeout: 10_000 }).toContain(`connected to ${address} again`);
+    await expect.poll(() => lines(run.out)).toHaveLength(3);
+    expect(lines(run.out)[2]).toContain("endpoints 1 (+10.0.0.2,-10.0.0.1)");
+  });
+
+  test(
+    "says that it waits while the server isn't ready, and where to look",
+    { timeout: 20_000 },
+    async () => {
+      const aggregator = start(false);
+      aggregator.put(entry("orders", ["10.0.0.1"]));
+      const run = watch("--address", await aggregator.listen(), "--once");
+      await expect.poll(() => run.err, { timeout: 10_000 }).toMatch(
+        /waiting for its answer about networking.istio.io\/v1\/ServiceEntry.*http:\/\/127\.0\.0\.1:8081\/meshregistry\/ready/,
+      );
+      expect(run.out).toBe("");
+      aggregator.gate.markCaughtUp();
+      expect(await run.code).toBe(0);
+      expect(lines(run.out)).toHaveLength(1);
+    },
+  );
+
+  test("with --once, an end without an answer is a failure", async () => {
+    const run = watch("--address", "127.0.0.1:1", "--once");
+    await expect.poll(() => run.err).toContain("trying again");
+    expect(await run.stop()).toBe(1);
+  });
+});
