@@ -156,24 +156,35 @@ describe("meshctl convert --source eureka", () => {
     ]);
   });
 
-  test("what breaks Istio's rules is told; in the istio profile it is printed with --all only", async () => {
-    const input = [
-      app("bad", instance("10.0.0.1", { metadata: { k8sNs: "x" } })),
-      app("good", instance("10.0.0.1")),
-    ];
-    const config = { ...ownConfig({ svcPort: 70_000 }) };
-    const { code, err } = await convert(input, config);
-    expect(code).toBe(2);
-    expect(err).toContain("svcPort");
+  describe("what breaks Istio's rules", () => {
+    const input = [app("good", instance("10.0.0.1"))];
 
-    // A host name as an address is fine for DNS, an IP address in place of a host is not.
-    const wrong = [app("*", instance("10.0.0.1")), app("good", instance("10.0.0.1"))];
-    const slime = { ...ownConfig({ nsHost: false }), profile: "slime" };
-    const served = await convert(wrong, slime);
-    expect(names(served.out)).toEqual(["eureka/*", "eureka/good"]);
-    expect(served.err).toMatch(
-      /^warning: ServiceEntry eureka\/\*: spec\.hosts\[0\]: .* \[rule S1\]; it is served, but/m,
-    );
+    test("is told, and in the istio profile printed with --all only", async () => {
+      // slime takes such a port, so its files may have it.
+      const EurekaSource = { Enabled: true, Address: ["http://localhost:8761"], SvcPort: 70_000 };
+      const config = { general: { LEGACY: { profile: "istio", EurekaSource } } };
+      const { code, out, err } = await convert(input, config);
+      expect({ code, out }).toEqual({ code: 0, out: "[]\n" });
+      expect(err).toMatch(/^warning: .*SvcPort: expected a port up to 65535/m);
+      expect(err).toMatch(
+        /^warning: ServiceEntry eureka\/good\.eureka: spec\.ports\[1\]\.number: .* \[rule S\d+\]; it would not be served$/m,
+      );
+      const all = await convert(input, config, "--all");
+      expect(names(all.out)).toEqual(["eureka/good.eureka"]);
+      expect(all.err).toBe(err);
+    });
+
+    test("is served in the slime profile, but for a name that xDS can't write", async () => {
+      const config = { ...ownConfig({ nsHost: false }), profile: "slime" };
+      const { code, out, err } = await convert([...input, app("*", instance("10.0.0.1"))], config);
+      expect(code).toBe(0);
+      expect(names(out)).toEqual(["eureka/*", "eureka/good"]);
+      expect(err).toMatch(
+        /^warning: ServiceEntry eureka\/\*: spec\.hosts\[0\]: .* \[rule S1\]; it is served, but a stock/m,
+      );
+      const slash = await convert([app("a/b", instance("10.0.0.1"))], config);
+      expect(slash).toMatchObject({ code: 0, out: "[]\n", err: expect.stringContaining("a slash too many") });
+    });
   });
 
   test.each([
