@@ -49,7 +49,11 @@ async function measure(
   const rate = ({ ms }: { readonly ms: number }) => entries / ms * 1000;
 
   progress(`${implementation}: publishing`);
-  row("publish, first", rate(await timed(() => publisher.publish(catalogue(entries, 0), signal))), "entries/s");
+  row(
+    "publish, first",
+    rate(await timed(() => publisher.publish(catalogue(entries, 0), signal))),
+    "entries/s",
+  );
   for (let round = 0; round < 2; round++) await publisher.publish(records, signal);
   const warm = await timed(() => publisher.publish(records, signal));
   row("publish, warm", rate(warm), "entries/s");

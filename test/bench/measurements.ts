@@ -1,0 +1,19 @@
+import { aggregatorLoad } from "./aggregator-load.ts";
+import { conversion } from "./conversion.ts";
+import { encode } from "./encode.ts";
+import { entryLog } from "./entry-log.ts";
+import { idle } from "./idle.ts";
+import { latency } from "./latency.ts";
+import type { Measurement } from "./measurement.ts";
+import { push } from "./push.ts";
+
+/** All measurements, in the order in which they run. */
+export const measurements: readonly Measurement[] = [
+  conversion,
+  entryLog,
+  aggregatorLoad,
+  encode,
+  push,
+  latency,
+  idle,
+];
