@@ -1,25 +1,25 @@
 import { errorText, isMeshError, MeshError } from "../../shared/runtime/errors.ts";
 import type { Logger } from "../../shared/runtime/log.ts";
 import { ApplicationSplitter } from "./application-splitter.ts";
-import type { EurekaApplication, EurekaFrame, InvalidRecord } from "./decode.ts";
+import type { EurekaApplication, EurekaFrame } from "./decode.ts";
 import { decodeApplication, decodeFrame } from "./decode.ts";
 
 /** How to reach one Eureka cluster. */
 export interface EurekaClientOptions {
   /** Base URLs as Eureka's clients know them (`http://user:password@host:8761/eureka`), alternatives to one another. */
   readonly addresses: readonly string[];
-  /** A request that makes no progress for this long is given up, in milliseconds. */
+  /** A request whose answer isn't complete after this time is given up, in milliseconds. */
   readonly requestTimeoutMs: number;
   /** Longest answer accepted, in bytes. */
   readonly maxResponseBytes: number;
   readonly log: Logger;
-  /** Gets each unusable record. */
-  readonly onInvalidRecord: (record: InvalidRecord) => void;
 }
 
 /** An answer: the applications, and the hash that the server computed over its whole registry. */
 export interface EurekaAnswer extends EurekaFrame {
   readonly applications: readonly EurekaApplication[];
+  /** Unusable records by place, with the reason. */
+  readonly invalidRecords: ReadonlyMap<string, string>;
   /** Changes when another server of the cluster answered than last time: timestamps and deltas don't compare then. */
   readonly server: number;
 }
@@ -98,46 +98,44 @@ export class EurekaClient {
     const server = this.#servers[index];
     if (server === undefined) throw new MeshError("configuration", "No Eureka address is configured");
     const { requestTimeoutMs } = this.#options;
-    const stalled = new AbortController();
-    const timer = setTimeout(() => stalled.abort(), requestTimeoutMs);
+    const tooLate = AbortSignal.timeout(requestTimeoutMs);
     try {
       const tag = path === "/apps/delta" && this.#deltaTag?.server === index ? this.#deltaTag : undefined;
       const response = await fetch(`${server.url}${path}`, {
         headers: { ...server.headers, ...(tag === undefined ? {} : { "If-None-Match": tag.etag }) },
-        signal: AbortSignal.any([signal, stalled.signal]),
+        signal: AbortSignal.any([signal, tooLate]),
       });
       if (response.status === 304 && tag !== undefined) {
         await response.body?.cancel();
         return tag.answer;
       }
-      const answer = await this.#readAnswer(response, index, () => timer.refresh());
+      const answer = await this.#readAnswer(response, index);
       const etag = response.headers.get("etag");
       if (path === "/apps/delta" && etag !== null) this.#deltaTag = { server: index, etag, answer };
       return answer;
     } catch (error) {
       if (signal.aborted) throw error;
-      if (stalled.signal.aborted) {
+      if (tooLate.aborted) {
         throw new MeshError(
           "registry-unavailable",
-          `${server.name}${path}: no answer within ${requestTimeoutMs} ms`,
+          `${server.name}${path}: no complete answer within ${requestTimeoutMs} ms`,
         );
       }
       const code = isMeshError(error, "protocol-violation") ? error.code : "registry-unavailable";
       throw new MeshError(code, `${server.name}${path}: ${errorText(error)}`, { cause: error });
-    } finally {
-      clearTimeout(timer);
     }
   }
 
-  async #readAnswer(response: Response, server: number, onProgress: () => void): Promise<EurekaAnswer> {
+  async #readAnswer(response: Response, server: number): Promise<EurekaAnswer> {
     if (response.status !== 200) {
       await response.body?.cancel();
       throw new MeshError("registry-unavailable", `HTTP ${response.status}${statusHint(response.status)}`);
     }
-    const { maxResponseBytes, onInvalidRecord } = this.#options;
+    const { maxResponseBytes } = this.#options;
     const applications: EurekaApplication[] = [];
+    const invalidRecords = new Map<string, string>();
     const splitter = new ApplicationSplitter((value) => {
-      const application = decodeApplication(value, onInvalidRecord);
+      const application = decodeApplication(value, ({ path, reason }) => invalidRecords.set(path, reason));
       if (application !== undefined) applications.push(application);
     }, maxResponseBytes);
     let bytes = 0;
@@ -149,10 +147,9 @@ export class EurekaClient {
           `Eureka's answer has more than ${maxResponseBytes} bytes: raise eurekaSource.maxResponseBytes if that is right`,
         );
       }
-      onProgress();
       splitter.write(chunk);
     }
-    return { ...decodeFrame(splitter.end()), applications, server };
+    return { ...decodeFrame(splitter.end()), applications, invalidRecords, server };
   }
 }
 
@@ -168,11 +165,20 @@ function toServer(address: string): Server {
   const url = new URL(address);
   const headers: Record<string, string> = { Accept: "application/json" };
   if (url.username !== "" || url.password !== "") {
-    const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    const credentials = `${percentDecoded(url.username)}:${percentDecoded(url.password)}`;
     headers["Authorization"] = `Basic ${Buffer.from(credentials).toString("base64")}`;
   }
   url.username = "";
   url.password = "";
   const base = url.href.replace(/\/+$/, "");
   return { url: base, name: base, headers };
+}
+
+/** A `%` that encodes nothing stands for itself. */
+function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -5,10 +5,12 @@ import { hashOf, RegistryView } from "./registry-view.ts";
 
 /** What one round of reading brought: names of applications that differ from before. */
 export interface ClusterUpdate {
+  /** False if the registry could not be read. What a delta brought before that is here all the same. */
+  readonly succeeded: boolean;
   /** Named by the registry in a delta: certain. */
   readonly named: ReadonlySet<string>;
-  /** Found by comparing complete reads: what is missing may only be missing. Undefined if there was none. */
-  readonly compared: ReadonlySet<string> | undefined;
+  /** Found by comparing complete reads: what is missing may only be missing. */
+  readonly compared: ReadonlySet<string>;
 }
 
 /** After so many failures in a row deltas are given up for a while, or a complete read is believed all the same. */
@@ -16,6 +18,9 @@ const maxFailures = 3;
 
 /** How long deltas are given up, in milliseconds. */
 const deltaPauseMs = 5 * 60_000;
+
+/** Deltas cover 180 s by Eureka's default: after a silence near that long one may lack something, in milliseconds. */
+const maxSilenceMs = 150_000;
 
 /**
  * One Eureka cluster kept up to date: a complete read first, then deltas that are checked against the server's hash,
@@ -27,6 +32,7 @@ export class EurekaCluster {
   readonly view = new RegistryView();
   readonly #client: EurekaClient;
   readonly #log: Logger;
+  readonly #invalidRecords = new Map<string, string>();
   /** The server that the view comes from; undefined before the first complete read. */
   #server: number | undefined;
   #deltaFailures = 0;
@@ -38,7 +44,7 @@ export class EurekaCluster {
   constructor(registryId: string, client: EurekaClient, log: Logger) {
     this.registryId = registryId;
     this.#client = client;
-    this.#log = log;
+    this.#log = log.child({ cluster: registryId });
   }
 
   /** True once the cluster has been read completely. */
@@ -56,64 +62,67 @@ export class EurekaCluster {
     return this.#lastSuccessMs;
   }
 
+  /** Records of the last answers that can't be used, by place, with the reason. */
+  get invalidRecords(): ReadonlyMap<string, string> {
+    return this.#invalidRecords;
+  }
+
   /**
-   * One round: a delta where that is enough, else a complete read (`complete` asks for one). Undefined if the registry
-   * could not be read; the view is then what it was.
+   * One round: a delta where that is enough, else a complete read (`complete` asks for one). If the registry can't be
+   * read the view is what it was. Never throws.
    */
-  async update(complete: boolean, signal: AbortSignal): Promise<ClusterUpdate | undefined> {
+  async update(complete: boolean, signal: AbortSignal): Promise<ClusterUpdate> {
+    const named = new Set<string>();
     try {
-      const update = await this.#update(complete, signal);
-      if (this.#lastError !== undefined) this.#log.info({ cluster: this.registryId }, "Eureka answers again");
+      const compared = await this.#update(complete, named, signal);
+      if (this.#lastError !== undefined) this.#log.info("Eureka answers again");
       this.#lastError = undefined;
-      this.#lastSuccessMs = performance.now();
-      return update;
+      return { succeeded: true, named, compared };
     } catch (error) {
-      if (signal.aborted) return undefined;
-      const reason = errorText(error);
-      if (reason !== this.#lastError) {
-        this.#log.error(
-          { cluster: this.registryId, reason },
-          "cannot read Eureka, what was read last stays published",
-        );
-      }
-      this.#lastError = reason;
-      return undefined;
+      if (!signal.aborted) this.#noteFailure(errorText(error));
+      return { succeeded: false, named, compared: new Set() };
     }
   }
 
-  async #update(complete: boolean, signal: AbortSignal): Promise<ClusterUpdate> {
-    if (this.#server === undefined) return { named: new Set(), compared: await this.#readAll(signal) };
-    const canDelta = this.#server === this.#client.server && performance.now() >= this.#deltasPausedUntilMs;
+  /** Answers what a complete read changed, and puts into `named` what a delta did. */
+  async #update(complete: boolean, named: Set<string>, signal: AbortSignal): Promise<ReadonlySet<string>> {
+    if (this.#server === undefined) return await this.#readAll(signal);
+    const isSameServer = this.#server === this.#client.server;
+    const usesDelta = isSameServer && performance.now() >= this.#deltasPausedUntilMs;
+    const wasAway = this.#lastError !== undefined || (usesDelta && this.#wasSilent());
     // A delta also before a complete read: what it names as gone is certain.
-    const delta = canDelta ? await this.#applyDelta(signal) : undefined;
-    const named = delta?.changed ?? new Set<string>();
-    const enough = delta?.agrees ?? this.#server === this.#client.server;
-    if (enough && !complete && (delta !== undefined || !canDelta)) return { named, compared: undefined };
+    const agrees = usesDelta ? await this.#applyDelta(named, signal) : isSameServer;
+    if (agrees && !complete && !wasAway) return new Set();
     const compared = await this.#readAll(signal);
-    if (canDelta && delta?.agrees !== true) this.#countDeltaFailure();
-    return { named, compared };
+    if (usesDelta && !agrees) this.#countDeltaFailure();
+    return compared;
   }
 
-  /** Undefined if the server didn't answer with a delta. */
-  async #applyDelta(
-    signal: AbortSignal,
-  ): Promise<{ changed: ReadonlySet<string>; agrees: boolean } | undefined> {
+  #wasSilent(): boolean {
+    return performance.now() - (this.#lastSuccessMs ?? 0) > maxSilenceMs;
+  }
+
+  /** True if the server answered with a delta, and the view is what its hash says. */
+  async #applyDelta(named: Set<string>, signal: AbortSignal): Promise<boolean> {
     let delta: EurekaAnswer;
     try {
       delta = await this.#client.fetchDelta(signal);
     } catch (error) {
       if (signal.aborted) throw error;
-      this.#log.debug({ cluster: this.registryId, reason: errorText(error) }, "no delta, reading everything");
-      return undefined;
+      this.#log.debug({ reason: errorText(error) }, "no delta, reading everything");
+      return false;
     }
-    const changed = this.view.apply(delta.applications);
+    for (const name of this.view.apply(delta.applications)) named.add(name);
+    this.#noteInvalid(delta);
     const agrees = delta.hash === undefined || delta.hash === this.view.hash();
-    if (agrees) this.#deltaFailures = 0;
-    else {this.#log.debug(
-        { theirs: delta.hash, ours: this.view.hash() },
-        "delta leaves a difference, reading everything",
-      );}
-    return { changed, agrees };
+    if (agrees) {
+      this.#deltaFailures = 0;
+      this.#lastSuccessMs = performance.now();
+    } else {
+      const hashes = { theirs: delta.hash, ours: this.view.hash() };
+      this.#log.debug(hashes, "delta leaves a difference, reading everything");
+    }
+    return agrees;
   }
 
   #countDeltaFailure(): void {
@@ -122,7 +131,7 @@ export class EurekaCluster {
     this.#deltaFailures = 0;
     this.#deltasPausedUntilMs = performance.now() + deltaPauseMs;
     this.#log.warn(
-      { cluster: this.registryId, pauseMs: deltaPauseMs },
+      { pauseMs: deltaPauseMs },
       "Eureka's deltas fail or don't agree with its complete answers; only complete reads for a while",
     );
   }
@@ -131,6 +140,9 @@ export class EurekaCluster {
     const answer = await this.#client.fetchAll(signal);
     this.#checkHash(answer);
     this.#server = answer.server;
+    this.#lastSuccessMs = performance.now();
+    this.#invalidRecords.clear();
+    this.#noteInvalid(answer);
     return this.view.replace(answer.applications);
   }
 
@@ -146,9 +158,22 @@ export class EurekaCluster {
     if (this.#readMismatches < maxFailures) {
       throw new MeshError("protocol-violation", `Eureka's answer is incomplete: ${difference}`);
     }
-    this.#log.warn(
-      { cluster: this.registryId, difference },
-      "Eureka's hash is wrong again and again, believing its list",
-    );
+    this.#log.warn({ difference }, "Eureka's hash is wrong again and again, believing its list");
+  }
+
+  #noteInvalid({ applications, invalidRecords }: EurekaAnswer): void {
+    if (this.#invalidRecords.size > 0) {
+      for (const { name, instances } of applications) {
+        for (const { id } of instances) this.#invalidRecords.delete(`${name}/${id}`);
+      }
+    }
+    for (const [path, reason] of invalidRecords) this.#invalidRecords.set(path, reason);
+  }
+
+  #noteFailure(reason: string): void {
+    if (reason !== this.#lastError) {
+      this.#log.error({ reason }, "cannot read Eureka, what was read last stays published");
+    }
+    this.#lastError = reason;
   }
 }

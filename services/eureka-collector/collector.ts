@@ -12,7 +12,6 @@ import { EurekaCluster } from "./cluster.ts";
 import type { ClusterUpdate } from "./cluster.ts";
 import type { ClusterApplication } from "./convert.ts";
 import { convertService, eurekaRules, serviceKey } from "./convert.ts";
-import type { InvalidRecord } from "./decode.ts";
 import type { CollectorMetrics } from "./metrics.ts";
 
 /** What a collector of Eureka needs. */
@@ -25,11 +24,23 @@ export interface EurekaCollectorOptions {
   readonly log: Logger;
 }
 
+interface ResourceName {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
 /** How often empty services and held losses are looked at when nothing else asks for a complete comparison. */
 const housekeepingMs = 60_000;
 
-/** Records that are shown in the debug API; beyond that they are only counted. */
-const maxInvalidRecords = 1000;
+/** So many unusable records are shown in the debug API. */
+const maxShownRecords = 1000;
+
+/** So many new ones of a round are logged one by one. */
+const maxLoggedRecords = 20;
+
+/** Between two rounds, so that a period of 0 doesn't spin. */
+const minPauseMs = 20;
 
 /**
  * Keeps the stream equal to Eureka: reads the clusters in a loop, converts what changed and publishes it. Stateless
@@ -40,12 +51,16 @@ export class EurekaCollector {
   readonly #rules: InstanceServiceRules;
   readonly #clusters: readonly EurekaCluster[];
   readonly #mock: MockService | undefined;
-  readonly #invalid = new Map<string, string>();
   /** Raw application names by service key, over all clusters: names may differ in case, `_` and `-`. */
   readonly #names = new Map<string, Set<string>>();
   /** What each service was converted to last: the identities that vanish when it changes. */
-  readonly #converted = new Map<string, readonly ServiceEntryManifest["metadata"][]>();
+  readonly #converted = new Map<string, readonly ResourceName[]>();
+  /** What changed and is not published yet: keys of services that a registry named, and whether to compare all. */
+  #named = new Set<string>();
+  #compareDue = false;
   #housekeepingAtMs = 0;
+  /** Ends when nothing is being published: one at a time, though each cluster has its own loop. */
+  #publishing: Promise<void> = Promise.resolve();
 
   constructor(options: EurekaCollectorOptions) {
     const { source, profile, environment, log } = options;
@@ -58,7 +73,6 @@ export class EurekaCollector {
         requestTimeoutMs: source.requestTimeout,
         maxResponseBytes: source.maxResponseBytes,
         log,
-        onInvalidRecord: (record) => this.#noteInvalid(record),
       });
       return new EurekaCluster(registryId, client, log);
     });
@@ -69,105 +83,130 @@ export class EurekaCollector {
     return this.#clusters;
   }
 
-  /** Records of the registry that can't be used, by place. */
+  /** Some of the registry's records that can't be used, by place. */
   get invalidRecords(): ReadonlyMap<string, string> {
-    return this.#invalid;
+    const shown = new Map<string, string>();
+    for (const { registryId, invalidRecords } of this.#clusters) {
+      for (const [path, reason] of invalidRecords) {
+        if (shown.size === maxShownRecords) return shown;
+        shown.set(registryId === "" ? path : `${registryId}: ${path}`, reason);
+      }
+    }
+    return shown;
   }
 
-  /** Runs until the signal aborts. */
+  /** Runs until the signal aborts. A cluster that doesn't answer holds up no other. */
   async run(signal: AbortSignal): Promise<void> {
-    const { source, log } = this.#options;
+    await Promise.all(this.#clusters.map((cluster) => this.#follow(cluster, signal)));
+  }
+
+  async #follow(cluster: EurekaCluster, signal: AbortSignal): Promise<void> {
+    const { source, metrics } = this.#options;
     let completeAtMs = 0;
     while (!signal.aborted) {
-      const complete = performance.now() >= completeAtMs;
-      if (complete) completeAtMs = performance.now() + source.refreshPeriod;
-      try {
-        await this.#round(complete, signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        log.error({ reason: errorText(error) }, "cannot publish, trying again");
-        completeAtMs = 0;
-      }
-      const untilNext = Math.min(source.deltaPeriod, completeAtMs - performance.now());
+      const startMs = performance.now();
+      const complete = startMs >= completeAtMs;
+      const known = new Map(cluster.invalidRecords);
+      const update = await cluster.update(complete, signal);
+      if (signal.aborted) return;
+      if (complete && update.succeeded) completeAtMs = performance.now() + source.refreshPeriod;
+      metrics.polled(update.succeeded, (performance.now() - startMs) / 1000);
+      this.#note(update);
+      this.#reportInvalid(cluster, known);
+      await this.#publishInTurn(complete, signal);
+      const untilComplete = completeAtMs - performance.now();
+      const untilNext = untilComplete > 0 ? Math.min(source.deltaPeriod, untilComplete) : source.deltaPeriod;
       await delay(jittered(Math.max(untilNext, minPauseMs)), undefined, { signal }).catch(() => undefined);
     }
   }
 
-  async #round(complete: boolean, signal: AbortSignal): Promise<void> {
-    const { metrics, publisher } = this.#options;
-    const startMs = performance.now();
-    const updates = await Promise.all(this.#clusters.map(async (cluster) => {
-      const update = await cluster.update(complete || !cluster.synced, signal);
-      metrics.polled(update !== undefined, (performance.now() - startMs) / 1000);
-      return update;
-    }));
-    signal.throwIfAborted();
+  /** Takes note of what changed, and of the applications' names. */
+  #note({ named, compared }: ClusterUpdate): void {
+    for (const name of named) this.#named.add(this.#keyOf(name));
+    for (const name of compared) this.#keyOf(name);
+    if (compared.size > 0) this.#compareDue = true;
+  }
+
+  #keyOf(name: string): string {
+    const key = serviceKey(name);
+    const known = this.#names.get(key);
+    if (known === undefined) this.#names.set(key, new Set([name]));
+    else known.add(name);
+    return key;
+  }
+
+  async #publishInTurn(complete: boolean, signal: AbortSignal): Promise<void> {
+    const turn = this.#publishing.then(() => this.#publishDue(complete, signal));
+    this.#publishing = turn;
+    await turn;
+  }
+
+  /** Publishes what is due. Never throws: what fails stays due. */
+  async #publishDue(complete: boolean, signal: AbortSignal): Promise<void> {
+    const { publisher, log } = this.#options;
     if (!this.#clusters.every((cluster) => cluster.synced)) return;
-    const named = this.#keysOf(updates, (update) => update.named);
-    const compared = this.#keysOf(updates, (update) => update.compared ?? new Set());
-    if (!publisher.needsCompleteRead) await this.#publishNamed(named, signal);
-    if (publisher.needsCompleteRead || compared.size > 0 || this.#housekeepingDue(complete)) {
-      await this.#publishAll(signal);
+    const named = this.#named;
+    this.#named = new Set();
+    try {
+      if (!publisher.needsCompleteRead) await this.#publishNamed(named, signal);
+      if (publisher.needsCompleteRead || this.#compareDue || this.#housekeepingDue(complete)) {
+        await this.#publishAll(signal);
+      }
+    } catch (error) {
+      for (const key of named) this.#named.add(key);
+      this.#compareDue = true;
+      if (!signal.aborted) log.error({ reason: errorText(error) }, "cannot publish, trying again");
     }
   }
 
   #housekeepingDue(complete: boolean): boolean {
-    const { publisher } = this.#options;
-    if (publisher.held().size > 0) return complete;
-    return complete && performance.now() >= this.#housekeepingAtMs;
-  }
-
-  /** Service keys of all applications that changed; keeps {@link #names} up to date on the way. */
-  #keysOf(
-    updates: readonly (ClusterUpdate | undefined)[],
-    names: (update: ClusterUpdate) => ReadonlySet<string>,
-  ): Set<string> {
-    const keys = new Set<string>();
-    for (const update of updates) {
-      if (update === undefined) continue;
-      for (const name of names(update)) {
-        const key = serviceKey(name);
-        keys.add(key);
-        const known = this.#names.get(key);
-        if (known === undefined) this.#names.set(key, new Set([name]));
-        else known.add(name);
-      }
-    }
-    return keys;
+    if (!complete) return false;
+    return this.#options.publisher.held().size > 0 || performance.now() >= this.#housekeepingAtMs;
   }
 
   async #publishNamed(keys: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
     if (keys.size === 0) return;
     const { publisher, metrics } = this.#options;
     const upserts: ServiceEntryManifest[] = [];
-    const gone: { kind: string; namespace: string; name: string }[] = [];
+    const gone: ResourceName[] = [];
+    const converted = new Map<string, readonly ResourceName[]>();
     for (const key of keys) {
-      const before = this.#converted.get(key) ?? [];
       const manifests = this.#convert(key);
+      const names = manifests.map(nameOf);
       upserts.push(...manifests);
-      for (const { namespace, name } of before) {
-        const remains = manifests.some(({ metadata }) =>
-          metadata.name === name && metadata.namespace === namespace
-        );
-        if (!remains) gone.push({ kind: "ServiceEntry", namespace, name });
-      }
+      gone.push(
+        ...(this.#converted.get(key) ?? []).filter((before) => !names.some((now) => isSame(before, now))),
+      );
+      converted.set(key, names);
     }
     if (this.#mock?.grew === true) upserts.push(this.#mock.manifest());
     metrics.published(await publisher.publishChanges(upserts, gone, signal));
+    // Only now: until it is published, what vanished has to be named again.
+    for (const [key, names] of converted) this.#setConverted(key, names);
   }
 
   async #publishAll(signal: AbortSignal): Promise<void> {
     const { publisher, metrics, log } = this.#options;
-    this.#housekeepingAtMs = performance.now() + housekeepingMs;
+    this.#compareDue = false;
     const summary = await publisher.publishAll(this.convertAll(), signal);
+    this.#housekeepingAtMs = performance.now() + housekeepingMs;
     metrics.published(summary);
     log.info(summary, "compared everything with the stream");
   }
 
   /** Everything that the source has, converted. */
   *convertAll(): Iterable<ServiceEntryManifest> {
-    for (const key of this.#names.keys()) yield* this.#convert(key);
+    for (const key of this.#names.keys()) {
+      const manifests = this.#convert(key);
+      this.#setConverted(key, manifests.map(nameOf));
+      yield* manifests;
+    }
     if (this.#mock !== undefined) yield this.#mock.manifest();
+  }
+
+  #setConverted(key: string, names: readonly ResourceName[]): void {
+    if (names.length === 0) this.#converted.delete(key);
+    else this.#converted.set(key, names);
   }
 
   #convert(key: string): ServiceEntryManifest[] {
@@ -179,31 +218,38 @@ export class EurekaCollector {
         if (instances !== undefined) applications.push({ registryId, instances: instances.values() });
       }
     }
+    if (applications.length === 0) this.#names.delete(key);
     const manifests = convertService(key, applications, this.#rules);
     for (const manifest of manifests) this.#mock?.add(manifest);
-    if (applications.length === 0) {
-      this.#names.delete(key);
-      this.#converted.delete(key);
-    } else {
-      this.#converted.set(key, manifests.map(({ metadata: { name, namespace } }) => ({ name, namespace })));
-    }
     return manifests;
   }
 
-  #noteInvalid({ path, reason }: InvalidRecord): void {
-    if (this.#invalid.get(path) === reason) return;
-    this.#options.metrics.invalidRecords.inc();
-    if (this.#invalid.size >= maxInvalidRecords) return;
-    this.#invalid.set(path, reason);
-    this.#options.log.warn(
-      { record: path, reason },
-      "Eureka has a record that can't be used, it is left out",
-    );
+  #reportInvalid(cluster: EurekaCluster, known: ReadonlyMap<string, string>): void {
+    const { metrics, log } = this.#options;
+    let fresh = 0;
+    for (const [record, reason] of cluster.invalidRecords) {
+      if (known.get(record) === reason) continue;
+      if (++fresh > maxLoggedRecords) continue;
+      log.warn(
+        { cluster: cluster.registryId, record, reason },
+        "Eureka has a record that can't be used, it is left out",
+      );
+    }
+    if (fresh === 0) return;
+    metrics.invalidRecords.inc(fresh);
+    if (fresh > maxLoggedRecords) {
+      log.warn({ cluster: cluster.registryId, more: fresh - maxLoggedRecords }, "and more such records");
+    }
   }
 }
 
-/** Between two rounds, so that a period of 0 doesn't spin. */
-const minPauseMs = 20;
+function nameOf({ kind, metadata: { namespace, name } }: ServiceEntryManifest): ResourceName {
+  return { kind, namespace, name };
+}
+
+function isSame(a: ResourceName, b: ResourceName): boolean {
+  return a.name === b.name && a.namespace === b.namespace;
+}
 
 /** Spreads the polls of many collectors: up to a tenth earlier or later. */
 function jittered(periodMs: number): number {

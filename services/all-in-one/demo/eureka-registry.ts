@@ -8,6 +8,8 @@ export interface RegisteredInstance {
   readonly instanceId: string;
   readonly app: string;
   readonly status: string;
+  /** An operator's word, which beats the instance's own; "UNKNOWN" for none. */
+  readonly overriddenStatus: string;
   readonly [field: string]: unknown;
 }
 
@@ -27,6 +29,7 @@ interface Change {
 /** How long changes stay in the delta, in milliseconds; Eureka's default. */
 const defaultRetentionMs = 180_000;
 
+/** What a Eureka server knows; see above. The clock is the process's own. */
 export class EurekaRegistry {
   readonly #applications = new Map<string, Map<string, RegisteredInstance>>();
   readonly #retentionMs: number;
@@ -40,12 +43,16 @@ export class EurekaRegistry {
   /** Registers an instance, or registers it anew. The server answers with upper-case application names. */
   register(app: string, instance: NewInstance): void {
     const name = app.toUpperCase();
+    const members = this.#applications.get(name) ?? new Map<string, RegisteredInstance>();
+    const known = members.get(instance.instanceId);
+    const overriddenStatus = known?.overriddenStatus ?? "UNKNOWN";
     const registered: RegisteredInstance = {
       ...instance,
       app: name,
+      status: believedStatus(instance.status, known),
+      overriddenStatus,
       lastUpdatedTimestamp: this.#tick(),
     };
-    const members = this.#applications.get(name) ?? new Map<string, RegisteredInstance>();
     members.set(registered.instanceId, registered);
     this.#applications.set(name, members);
     this.#note("ADDED", registered);
@@ -65,13 +72,22 @@ export class EurekaRegistry {
 
   /** Overrides the status of an instance; false if it isn't known. */
   override(app: string, instanceId: string, status: string): boolean {
-    const members = this.#applications.get(app.toUpperCase());
-    const instance = members?.get(instanceId);
-    if (members === undefined || instance === undefined) return false;
-    const changed = { ...instance, status, overriddenStatus: status, lastUpdatedTimestamp: this.#tick() };
-    members.set(instanceId, changed);
-    this.#note("MODIFIED", changed);
-    return true;
+    return this.#change("MODIFIED", app, instanceId, () => ({ status, overriddenStatus: status }));
+  }
+
+  /** Takes an override away; `status` holds until the instance reports one. False if it isn't known. */
+  removeOverride(app: string, instanceId: string, status: string): boolean {
+    return this.#change("MODIFIED", app, instanceId, () => ({ status, overriddenStatus: "UNKNOWN" }));
+  }
+
+  /** Adds or changes metadata, which counts as a registration; false if the instance isn't known. */
+  setMetadata(app: string, instanceId: string, metadata: Readonly<Record<string, string>>): boolean {
+    return this.#change(
+      "ADDED",
+      app,
+      instanceId,
+      (known) => ({ metadata: { ...asObject(known["metadata"]), ...metadata } }),
+    );
   }
 
   /** True if the instance is registered: what a heartbeat asks. */
@@ -118,6 +134,21 @@ export class EurekaRegistry {
     return members && { application: { name: name.toUpperCase(), instance: [...members.values()] } };
   }
 
+  #change(
+    action: Change["action"],
+    app: string,
+    instanceId: string,
+    fields: (known: RegisteredInstance) => Partial<RegisteredInstance>,
+  ): boolean {
+    const members = this.#applications.get(app.toUpperCase());
+    const known = members?.get(instanceId);
+    if (members === undefined || known === undefined) return false;
+    const changed = { ...known, ...fields(known), lastUpdatedTimestamp: this.#tick() };
+    members.set(instanceId, changed);
+    this.#note(action, changed);
+    return true;
+  }
+
   #answer(versionsDelta: string, application: readonly unknown[]): unknown {
     return { applications: { versions__delta: versionsDelta, apps__hashcode: this.#hash(), application } };
   }
@@ -140,4 +171,18 @@ export class EurekaRegistry {
     this.#lastUpdatedMs = Math.max(Date.now(), this.#lastUpdatedMs + 1);
     return String(this.#lastUpdatedMs);
   }
+}
+
+/**
+ * What the server makes of the status that an instance reports: an operator's override beats it, and UP and
+ * OUT_OF_SERVICE, once they hold, are left by override only.
+ */
+function believedStatus(reported: string, known: RegisteredInstance | undefined): string {
+  if (known === undefined || reported === "DOWN" || reported === "STARTING") return reported;
+  if (known.overriddenStatus !== "UNKNOWN") return known.overriddenStatus;
+  return known.status === "UP" || known.status === "OUT_OF_SERVICE" ? known.status : reported;
+}
+
+function asObject(value: unknown): object {
+  return typeof value === "object" && value !== null ? value : {};
 }

@@ -8,11 +8,8 @@ const Registration = z.looseObject({
   instance: z.looseObject({ instanceId: z.string(), status: z.string().default("UP") }),
 });
 
-/** Takes an answer's place: a status, a body, or no answer at all (`hang`). */
-export type Fault =
-  | { readonly kind: "status"; readonly status: 403 | 404 | 500 | 503 }
-  | { readonly kind: "body"; readonly body: string; readonly contentType?: string }
-  | { readonly kind: "hang" };
+/** What takes an answer's place: any other answer, or none at all. */
+export type Fault = Response | "hang";
 
 /**
  * A Eureka server in this process, over the real protocol: for the demo, and for tests of faults and scale. It answers
@@ -21,7 +18,7 @@ export type Fault =
 export class EurekaServer implements AsyncDisposable {
   readonly registry: EurekaRegistry;
   /** Chooses the fault for a request path (`/apps`, `/apps/delta`); undefined answers as it should. */
-  fault: ((path: string) => Fault | undefined) | undefined;
+  fault: ((path: string, headers: Headers) => Fault | undefined) | undefined;
   /** Requests answered so far, by path. */
   readonly requests = new Map<string, number>();
   #http: HttpServer | undefined;
@@ -47,17 +44,14 @@ export class EurekaServer implements AsyncDisposable {
     app.use(async (c, next) => {
       const path = c.req.path.slice("/eureka".length);
       this.requests.set(path, (this.requests.get(path) ?? 0) + 1);
-      const fault = this.fault?.(path);
-      switch (fault?.kind) {
-        case undefined:
-          return await next();
-        case "hang":
-          return await new Promise<never>(() => {});
-        case "status":
-          return c.text("", fault.status);
-        case "body":
-          return c.body(fault.body, 200, { "Content-Type": fault.contentType ?? "application/json" });
-      }
+      const fault = this.fault?.(path, c.req.raw.headers);
+      if (fault === "hang") return await new Promise<never>(() => {});
+      return fault ?? await next();
+    });
+    // Like the original: XML for whoever doesn't ask for JSON, though here without the content.
+    app.get("/apps", async (c, next) => {
+      if (c.req.header("accept")?.includes("json") === true) return await next();
+      return c.body("<applications/>", 200, { "Content-Type": "application/xml" });
     });
     app.get("/apps", (c) => c.json(registry.all() ?? {}));
     app.get("/apps/delta", (c) => c.json(registry.delta() ?? {}));
@@ -81,7 +75,15 @@ export class EurekaServer implements AsyncDisposable {
     );
     app.put("/apps/:name/:id/status", (c) => {
       const { name, id } = c.req.param();
-      return c.body(null, registry.override(name, id, c.req.query("value") ?? "") ? 200 : 404);
+      return c.body(null, registry.override(name, id, c.req.query("value") ?? "UNKNOWN") ? 200 : 404);
+    });
+    app.delete("/apps/:name/:id/status", (c) => {
+      const { name, id } = c.req.param();
+      return c.body(null, registry.removeOverride(name, id, c.req.query("value") ?? "UNKNOWN") ? 200 : 404);
+    });
+    app.put("/apps/:name/:id/metadata", (c) => {
+      const { name, id } = c.req.param();
+      return c.body(null, registry.setMetadata(name, id, c.req.query()) ? 200 : 404);
     });
     return app;
   }
