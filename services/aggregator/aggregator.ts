@@ -71,7 +71,9 @@ export async function startAggregator(
     clients: () => xds.clients,
     metrics: options.metrics,
   };
-  const http = context.use(await serveHttp(debugApi(debug, moreRoutes), config.http.address, "http.address"));
+  const http = context.use(
+    await serveHttp(debugApi(debug, moreRoutes), config.http.address, "--http or http.address"),
+  );
   if (config.httpServerAddr !== "") {
     const plain = new HonoApp().route("/", moduleRoutes(debug));
     context.use(await serveHttp(plain, config.httpServerAddr, "httpServerAddr"));

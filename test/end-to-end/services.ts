@@ -12,8 +12,8 @@ export type TestConfig = Readonly<Record<string, unknown>>;
 const root = join(import.meta.dirname, "..", "..");
 const bin = join(root, "node_modules", ".bin");
 
-/** Which runtime the services run on: Node, or Deno with `SERVICES_ON=deno`. */
-function command(service: ServiceName): readonly [string, ...string[]] {
+/** The command that starts a service: on Node, or on Deno with `SERVICES_ON=deno`. */
+export function serviceCommand(service: ServiceName): readonly [string, ...string[]] {
   const start = join(root, "services", service, "start.mjs");
   return process.env["SERVICES_ON"] === "deno"
     ? [join(bin, "deno"), "run", "--allow-all", start]
@@ -57,7 +57,7 @@ export async function startService(name: ServiceName, config: TestConfig): Promi
   return await orDispose(service, async () => {
     const file = join(service.folder, "config.json");
     writeFileSync(file, JSON.stringify({ ...config, mcp: { serverUrl: `xds://127.0.0.1:${xdsPort}` } }));
-    const [executable, ...args] = command(name);
+    const [executable, ...args] = serviceCommand(name);
     await service.start({
       name,
       command: executable,

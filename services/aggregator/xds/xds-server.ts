@@ -106,7 +106,7 @@ export class XdsServer implements AsyncDisposable {
             "address-in-use",
             `Cannot listen for xDS on ${address}: ${
               errorText(error)
-            }; stop what listens there, or set mcp.serverUrl`,
+            }; stop what listens there, or set --xds or mcp.serverUrl`,
           ),
         );
       });
