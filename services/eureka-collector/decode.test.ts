@@ -165,6 +165,10 @@ describe("decodeApplication()", () => {
     expect(decode({ ...good, lastUpdatedTimestamp: raw }).instances).toMatchObject([{ lastUpdatedMs: read }]);
   });
 
+  test("doesn't report what is wrong with an instance that has gone", () => {
+    expect(decode({ ...good, port: 0, actionType: "DELETED" }).reports).toEqual([]);
+  });
+
   test("passes over fields it doesn't know", () => {
     expect(decode({ ...good, sid: "na", overriddenstatus: "UNKNOWN", new: { field: [1] } }).instances)
       .toHaveLength(1);

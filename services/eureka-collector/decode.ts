@@ -79,7 +79,8 @@ export function decodeApplication(
     const item = raw[index];
     const instance = isObject(item) ? decodeInstance(item) : undefined;
     if (instance !== undefined) {
-      if (instance.defect !== undefined) report({ path: `${name}/${instance.id}`, reason: instance.defect });
+      const { id, defect, action } = instance;
+      if (defect !== undefined && action !== "DELETED") report({ path: `${name}/${id}`, reason: defect });
       instances.push(instance);
     } else {
       const reason = isObject(item)
