@@ -5,7 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { text as readAll } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { run } from "./test-io.ts";
+import { run } from "./meshctl-rig.ts";
 
 const names = ["watch", "tap", "convert", "validate", "check-config"];
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
-import { run } from "./test-io.ts";
+import { run } from "./meshctl-rig.ts";
 
 let folder = "";
 beforeAll(async () => {

@@ -9,7 +9,7 @@ import { createLogger } from "../../shared/runtime/log.ts";
 import { requireReal } from "../../test/servers/find.ts";
 import { startNats } from "../../test/servers/nats.ts";
 import type { NatsServer } from "../../test/servers/nats.ts";
-import { TestRun } from "./test-io.ts";
+import { TestRun } from "./meshctl-rig.ts";
 
 const log = createLogger("tap-test");
 log.level = "silent";

@@ -8,7 +8,7 @@ import { AggregatorMetrics } from "../aggregator/metrics.ts";
 import { presentResource } from "../aggregator/present.ts";
 import { SyncGate } from "../aggregator/sync-gate.ts";
 import { XdsServer } from "../aggregator/xds/xds-server.ts";
-import { TestRun } from "./test-io.ts";
+import { TestRun } from "./meshctl-rig.ts";
 
 const log = createLogger("watch-test");
 log.level = "silent";
