@@ -6,7 +6,7 @@ import { errorText, MeshError } from "../../shared/runtime/errors.ts";
 import { createLogger } from "../../shared/runtime/log.ts";
 import type { EurekaClient } from "./client.ts";
 import type { StartedServer } from "./eureka-rig.ts";
-import { clientOf, json, startServer, status, up } from "./eureka-rig.ts";
+import { clientOf, eventually, json, startServer, status, up } from "./eureka-rig.ts";
 
 const { signal } = new AbortController();
 
@@ -244,7 +244,7 @@ describe("EurekaClient", () => {
   test("says that the connection broke", async () => {
     const { server, url } = await start("A", endlessly);
     const work = failure(clientOf([url]).fetchAll(signal));
-    await expect.poll(() => server.requests.get("/apps")).toBe(1);
+    await eventually(() => server.requests.get("/apps")).toBe(1);
     await server[Symbol.asyncDispose]();
     const { code, message } = await work;
     expect(code).toBe("registry-unavailable");
@@ -282,7 +282,7 @@ describe("EurekaClient", () => {
       const { server, url } = await start("A", fault);
       const stop = new AbortController();
       const work = clientOf([url, url]).fetchAll(stop.signal);
-      await expect.poll(() => server.requests.get("/apps")).toBe(1);
+      await eventually(() => server.requests.get("/apps")).toBe(1);
       stop.abort();
       await expect(work).rejects.toThrow(/abort/i);
       expect(server.requests.get("/apps")).toBe(1);

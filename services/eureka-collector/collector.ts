@@ -59,6 +59,8 @@ export class EurekaCollector {
   #named = new Set<string>();
   #compareDue = false;
   #housekeepingAtMs = 0;
+  /** Whether the guard held something when all was compared last. */
+  #holding = false;
   /** Ends when nothing is being published: one at a time, though each cluster has its own loop. */
   #publishing: Promise<void> = Promise.resolve();
 
@@ -159,9 +161,12 @@ export class EurekaCollector {
     }
   }
 
+  /** Held losses are looked at with every complete read and at once when somebody lets them go; the rest now and then. */
   #housekeepingDue(complete: boolean): boolean {
-    if (!complete) return false;
-    return this.#options.publisher.held().size > 0 || performance.now() >= this.#housekeepingAtMs;
+    // What an unreachable registry lost must not run out of its time.
+    if (this.#clusters.some((cluster) => cluster.lastError !== undefined)) return false;
+    if (this.#holding && (complete || this.#options.publisher.held().size === 0)) return true;
+    return performance.now() >= this.#housekeepingAtMs;
   }
 
   async #publishNamed(keys: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
@@ -190,6 +195,7 @@ export class EurekaCollector {
     this.#compareDue = false;
     const summary = await publisher.publishAll(this.convertAll(), signal);
     this.#housekeepingAtMs = performance.now() + housekeepingMs;
+    this.#holding = publisher.held().size > 0;
     metrics.published(summary);
     log.info(summary, "compared everything with the stream");
   }

@@ -1,4 +1,4 @@
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import type { NewInstance } from "../all-in-one/demo/eureka-registry.ts";
 import { EurekaServer } from "../all-in-one/demo/eureka-server.ts";
 import { createLogger } from "../../shared/runtime/log.ts";
@@ -60,4 +60,9 @@ export function json(
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   return new Response(body, { headers: { "Content-Type": "application/json", ...headers } });
+}
+
+/** `expect.poll` with the patience for a busy machine: the time limit is the test's own. */
+export function eventually<Value>(read: () => Value) {
+  return expect.poll(read, { interval: 10, timeout: 60_000 });
 }
