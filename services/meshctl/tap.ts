@@ -94,7 +94,7 @@ async function openEntryLog(line: CommandLine, log: Logger): Promise<EntryLog> {
   const servers = line.text("servers");
   if (file === undefined) {
     const list = (servers ?? defaultServer).split(",").map((server) => server.trim()).filter(Boolean);
-    return JetStreamEntryLog.open({ servers: list, name: "meshctl", log });
+    return JetStreamEntryLog.open({ servers: list, name: "meshctl", create: false, log });
   }
   if (servers !== undefined) {
     throw new MeshError("configuration", "--servers and --config contradict each other; use one of them");

@@ -9,6 +9,8 @@ export interface StreamOptions {
   readonly replicas: number;
   /** The prefix of the JetStream API, where it is imported from another account. Default `$JS.API`. */
   readonly apiPrefix?: string | undefined;
+  /** Whether a missing stream is created. */
+  readonly create: boolean;
 }
 
 /** What is known of the stream after a look at it. */

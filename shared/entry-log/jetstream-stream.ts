@@ -164,6 +164,7 @@ export class StreamWatch {
     } catch (error) {
       if (!(error instanceof JetStreamApiError) || error.code !== streamNotFound) throw error;
     }
+    if (!this.#options.create) throw new Error(`Stream ${stream} doesn't exist`);
     try {
       const created = await api.streams.add(configOf(this.#options));
       this.#log.info({ stream }, "created the stream");

@@ -20,6 +20,8 @@ export interface JetStreamOptions extends NatsOptions {
   readonly replicas?: number | undefined;
   /** Default `$JS.API`; another where JetStream is imported from a different account. */
   readonly apiPrefix?: string | undefined;
+  /** Whether a missing stream is created; false for those who only look. Default true. */
+  readonly create?: boolean | undefined;
   /** How long deletions are kept for readers that are away, in milliseconds. Default 24 h, at least 1 s. */
   readonly tombstoneTtlMs?: number | undefined;
   readonly log: Logger;
@@ -57,10 +59,10 @@ export class JetStreamEntryLog implements EntryLog {
   readonly #context: ReaderContext;
 
   private constructor(options: JetStreamOptions) {
-    const { stream = defaultStream, replicas = 1, apiPrefix = "$JS.API", log } = options;
+    const { stream = defaultStream, replicas = 1, apiPrefix = "$JS.API", create = true, log } = options;
     const { tombstoneTtlMs = defaultTombstoneTtlMs } = options;
     this.#link = new NatsLink(options, log);
-    this.#watch = new StreamWatch(this.#link, { stream, replicas, apiPrefix }, log);
+    this.#watch = new StreamWatch(this.#link, { stream, replicas, apiPrefix, create }, log);
     this.#pipeline = new Pipeline(this.#link, log, () => {
       this.#watch.check(this.#link.signal).catch(() => {});
     });

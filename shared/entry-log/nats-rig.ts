@@ -10,7 +10,7 @@ import { createLogger } from "../runtime/log.ts";
 import type { EntryLog, LogRecord } from "./entry-log.ts";
 import { JetStreamEntryLog } from "./jetstream.ts";
 import type { JetStreamOptions } from "./jetstream.ts";
-import { TcpProxy } from "./tcp-proxy.ts";
+import { TcpProxy } from "./tcp-proxy-rig.ts";
 import { eventually, Follower } from "./test-follower.ts";
 
 /** A real nats-server of a test's own, and the handles that were opened on it: all closed in the end. */
