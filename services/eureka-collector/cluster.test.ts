@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { ClusterUpdate } from "./cluster.ts";
 import { EurekaCluster } from "./cluster.ts";
 import type { StartedServer } from "./eureka-rig.ts";
@@ -30,7 +30,14 @@ async function follow(...others: readonly StartedServer[]): Promise<Followed> {
   registry.register("B", up("3"));
   const client = clientOf([started.url, ...others.map(({ url }) => url)], { requestTimeoutMs: 500 });
   const cluster = new EurekaCluster("one", client, silentLog);
-  const round = async (complete = false) => brought(await cluster.update(complete, signal));
+  // A complete read that runs beside the rounds is waited for, and taken over.
+  const round = async (complete = false) => {
+    const first = brought(await cluster.update(complete, signal));
+    if (cluster.readBeside === "none") return first;
+    await vi.waitFor(() => expect(cluster.readBeside).toBe("finished"));
+    const second = brought(await cluster.update(false, signal));
+    return { ...second, named: [...new Set([...first.named, ...second.named])].sort() };
+  };
   expect(await round()).toEqual({ succeeded: true, named: [], compared: ["A", "B"] });
   const { requests } = started.server;
   return {
@@ -63,7 +70,45 @@ describe("EurekaCluster", () => {
     requests();
     registry.cancel("B", "3");
     expect(await round(true)).toEqual({ succeeded: true, named: ["B"], compared: [] });
-    expect(requests()).toEqual({ all: 1, delta: 1 });
+    // One with the request, and one before and after the answer is taken over: see the two tests below.
+    expect(requests()).toEqual({ all: 1, delta: 3 });
+  });
+
+  test("goes on with changes while everything is read, and doesn't let that undo them", async () => {
+    const { server, cluster } = await follow();
+    const { registry } = server;
+    const old = JSON.stringify(registry.all());
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const slow = new ReadableStream({
+      async pull(controller) {
+        await released;
+        controller.enqueue(new TextEncoder().encode(old));
+        controller.close();
+      },
+    });
+    server.fault = (path) => path === "/apps" ? new Response(slow) : undefined;
+    const round = async (complete: boolean) => brought(await cluster.update(complete, signal));
+    expect(await round(true)).toEqual(nothing);
+    registry.cancel("B", "3");
+    registry.register("A", up("1", { metadata: { version: "v2" } }));
+    registry.register("C", up("4"));
+    expect(await round(true)).toMatchObject({ named: ["A", "B", "C"] });
+    expect(cluster.readBeside).toBe("running");
+    release();
+    await vi.waitFor(() => expect(cluster.readBeside).toBe("finished"));
+    await round(false);
+    expect([...cluster.view.applications.keys()].sort()).toEqual(["A", "C"]);
+    expect(cluster.view.applications.get("A")?.get("1")?.metadata).toEqual({ version: "v2" });
+    expect(cluster.readBeside).toBe("none");
+  });
+
+  test("takes what was deregistered while everything was read for named, not for missing", async () => {
+    const { server: { registry }, cluster } = await follow();
+    const round = async (complete: boolean) => brought(await cluster.update(complete, signal));
+    expect(await round(true)).toEqual(nothing);
+    registry.cancel("B", "3");
+    await vi.waitFor(() => expect(cluster.readBeside).toBe("finished"));
+    expect(await round(false)).toMatchObject({ named: ["B"] });
   });
 
   test("reads everything when the hash differs", async () => {

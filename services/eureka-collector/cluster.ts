@@ -22,6 +22,20 @@ const deltaPauseMs = 5 * 60_000;
 /** Deltas cover 180 s by Eureka's default: after a silence near that long one may lack something, in milliseconds. */
 const maxSilenceMs = 150_000;
 
+/** A complete read that nobody waits for yet. */
+class ReadBeside {
+  readonly answer: Promise<EurekaAnswer>;
+  finished = false;
+
+  constructor(answer: Promise<EurekaAnswer>) {
+    this.answer = answer;
+    const finish = () => {
+      this.finished = true;
+    };
+    answer.then(finish, finish);
+  }
+}
+
 /**
  * One Eureka cluster kept up to date: a complete read first, then deltas that are checked against the server's hash,
  * and a complete read again whenever that fails. On any error the last good view stays.
@@ -35,6 +49,7 @@ export class EurekaCluster {
   readonly #invalidRecords = new Map<string, string>();
   /** The server that the view comes from; undefined before the first complete read. */
   #server: number | undefined;
+  #beside: ReadBeside | undefined;
   #deltaFailures = 0;
   #deltasPausedUntilMs = 0;
   #readMismatches = 0;
@@ -55,6 +70,12 @@ export class EurekaCluster {
   /** Why the last round failed; undefined if it didn't. */
   get lastError(): string | undefined {
     return this.#lastError;
+  }
+
+  /** The periodic complete read that runs beside the rounds: whether it is on its way, or waits to be taken over. */
+  get readBeside(): "none" | "running" | "finished" {
+    if (this.#beside === undefined) return "none";
+    return this.#beside.finished ? "finished" : "running";
   }
 
   /** When the registry was last heard of, by the monotonic clock; undefined if never. */
@@ -90,12 +111,27 @@ export class EurekaCluster {
     const isSameServer = this.#server === this.#client.server;
     const usesDelta = isSameServer && performance.now() >= this.#deltasPausedUntilMs;
     const wasAway = this.#lastError !== undefined || (usesDelta && this.#wasSilent());
-    // A delta also before a complete read: what it names as gone is certain.
+    // A delta also before a complete read is taken over: what it names as gone is certain.
     const agrees = usesDelta ? await this.#applyDelta(named, signal) : isSameServer;
+    if (agrees && usesDelta && !wasAway) return await this.#readBeside(complete, named, signal);
     if (agrees && !complete && !wasAway) return new Set();
     const compared = await this.#readAll(signal);
     if (usesDelta && !agrees) this.#countDeltaFailure();
     return compared;
+  }
+
+  /**
+   * While deltas work, the periodic complete read runs beside the rounds: a large registry takes seconds, which changes
+   * should not have to wait. `begin` starts one. A round that finds it finished takes it over, and asks for a delta
+   * again: what changed while everything was being read is in there.
+   */
+  async #readBeside(begin: boolean, named: Set<string>, signal: AbortSignal): Promise<ReadonlySet<string>> {
+    if (begin) this.#beside ??= new ReadBeside(this.#client.fetchAll(signal));
+    if (this.#beside?.finished !== true) return new Set();
+    const { answer } = this.#beside;
+    this.#beside = undefined;
+    const compared = this.#takeOver(await answer);
+    return await this.#applyDelta(named, signal) ? compared : compared.union(await this.#readAll(signal));
   }
 
   #wasSilent(): boolean {
@@ -137,7 +173,11 @@ export class EurekaCluster {
   }
 
   async #readAll(signal: AbortSignal): Promise<ReadonlySet<string>> {
-    const answer = await this.#client.fetchAll(signal);
+    this.#beside = undefined;
+    return this.#takeOver(await this.#client.fetchAll(signal));
+  }
+
+  #takeOver(answer: EurekaAnswer): Set<string> {
     this.#checkHash(answer);
     this.#server = answer.server;
     this.#lastSuccessMs = performance.now();

@@ -207,7 +207,7 @@ export class EurekaCollector {
       this.#setConverted(key, manifests.map(nameOf));
       yield* manifests;
     }
-    if (this.#mock !== undefined) yield this.#mock.manifest();
+    if (this.#mock?.isPublishable === true) yield this.#mock.manifest();
   }
 
   #setConverted(key: string, names: readonly ResourceName[]): void {

@@ -103,7 +103,8 @@ describe("decodeApplication()", () => {
     ["a list", '["a"]', {}],
     ["a text", '"a"', {}],
     ["nothing but its Java type", '{"@class":"java.util.Collections$EmptyMap"}', {}],
-    ["its Java type and more", '{"@class":"x","class":"y","a":"1"}', { a: "1" }],
+    ["its Java type and more", '{"@class":"x","class":"java.util.HashMap","a":"1"}', { a: "1" }],
+    ["a class that is no Java type", '{"class":"gold"}', { class: "gold" }],
     ["numbers and booleans", '{"a":1,"b":true,"c":1.5}', { a: "1", b: "true", c: "1.5" }],
     ["what is no text", '{"a":null,"b":{"c":"d"},"e":["f"],"g":"h"}', { g: "h" }],
     ["keys of every object", '{"__proto__":"x","constructor":"y","toString":"z"}', {

@@ -164,9 +164,9 @@ function decodeMetadata(value: unknown): Readonly<Record<string, string>> {
   let metadata: Record<string, string> | undefined;
   for (const key in value) {
     // The Java type of the map, not data. `__proto__` would not become a key.
-    if (key === "@class" || key === "class" || key === "__proto__") continue;
+    if (key === "@class" || key === "__proto__") continue;
     const item = text(value[key]);
-    if (item === undefined) continue;
+    if (item === undefined || (key === "class" && item.startsWith("java."))) continue;
     metadata ??= {};
     metadata[key] = item;
   }

@@ -24,25 +24,32 @@ function isKey(key: string): boolean {
 }
 
 /**
- * The labels of an endpoint from an instance's metadata. As slime, an `instanceId` loses its colons. What Kubernetes
- * wouldn't take as a label is dropped in the `slime` profile, as slime does; in the `istio` profile it is kept here
- * and made valid by the output stage.
+ * The labels of an endpoint from an instance's metadata, sorted by key: registries answer them in any order. As slime,
+ * an `instanceId` loses its colons. What Kubernetes wouldn't take as a label is dropped in the `slime` profile, as
+ * slime does; in the `istio` profile it is kept here and made valid by the output stage.
  */
 export function endpointLabels(
   metadata: Readonly<Record<string, string>>,
   rules: LabelRules,
 ): Record<string, string> {
-  const labels: Record<string, string> = {};
+  const labels: [key: string, value: string][] = [];
   for (const [key, raw] of Object.entries(metadata)) {
     if (typeKeys.has(key)) continue;
     const value = key === "instanceId" ? raw.replaceAll(":", "_") : raw;
     if (rules.profile === "slime" && !isKey(key)) continue;
     if (rules.profile === "slime" && !rules.skipValidateLabelValue && !valueForm.test(value)) continue;
-    labels[key] = value;
+    labels.push([key, value]);
   }
-  for (const { from, to } of rules.endpointRelabelItems) {
-    const value = labels[from];
-    if (value !== undefined) labels[to] = value;
+  if (rules.endpointRelabelItems.length > 0) relabel(labels, rules.endpointRelabelItems);
+  return Object.fromEntries(labels.sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0));
+}
+
+/** Copies labels: in the order of the items, each seeing what the ones before it did. */
+function relabel(labels: [key: string, value: string][], items: readonly LabelCopy[]): void {
+  const byKey = new Map(labels);
+  for (const { from, to } of items) {
+    const value = byKey.get(from);
+    if (value !== undefined) byKey.set(to, value);
   }
-  return labels;
+  labels.splice(0, labels.length, ...byKey);
 }

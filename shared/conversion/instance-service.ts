@@ -11,12 +11,18 @@ import { servicePorts } from "./service-ports.ts";
 
 /** One live instance of a service, as Eureka and Nacos know it. */
 export interface ServiceInstance {
-  /** Unique within the service; endpoints are converted in the order of these. */
+  /** Unique within the service of one registry. */
   readonly id: string;
   /** An IP address, or a host name. */
   readonly address: string;
   readonly port: number;
   readonly metadata: Readonly<Record<string, string>>;
+}
+
+interface LabelledInstance {
+  readonly address: string;
+  readonly port: number;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** How services of instances become ServiceEntries: the options that Eureka's and Nacos' sources share. */
@@ -51,7 +57,8 @@ export function convertInstanceService(
   instances: readonly ServiceInstance[],
   rules: InstanceServiceRules,
 ): ServiceEntryManifest[] {
-  const sorted = instances.toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  // Slime's order, by address and then by id: the first endpoint decides about labels of the service.
+  const sorted = instances.toSorted((a, b) => compareTexts(a.address, b.address) || compareTexts(a.id, b.id));
   const base = normalizedServiceName(name) + (rules.nameSuffix === "" ? "" : `.${rules.nameSuffix}`);
   const manifests: ServiceEntryManifest[] = [];
   for (const [coded, members] of byProjectCode(base, sorted, rules)) {
@@ -73,24 +80,29 @@ function byProjectCode(
   for (const { metadata } of instances) {
     const code = metadata["projectCode"];
     if (code === undefined) continue;
+    const group = code === "" ? base : `${base}.${code}`;
+    if (groups.has(group)) continue;
     const members = code === ""
       ? instances
       : instances.filter((other) => other.metadata["projectCode"] === code);
-    groups.set(code === "" ? base : `${base}.${code}`, members);
+    groups.set(group, members);
   }
   return groups;
 }
 
+/** The namespace is looked for among the labels: an impossible one was dropped there and counts as none. */
 function byNamespace(
   instances: readonly ServiceInstance[],
   rules: InstanceServiceRules,
-): Map<string, ServiceInstance[]> {
-  const groups = new Map<string, ServiceInstance[]>();
-  for (const instance of instances) {
-    const namespace = rules.nsHost ? instance.metadata["k8sNs"] ?? rules.defaultServiceNs : "";
+): Map<string, LabelledInstance[]> {
+  const groups = new Map<string, LabelledInstance[]>();
+  const labelRules = { ...rules.environment, profile: rules.profile };
+  for (const { address, port, metadata } of instances) {
+    const labels = endpointLabels(metadata, labelRules);
+    const namespace = rules.nsHost ? labels["k8sNs"] ?? rules.defaultServiceNs : "";
     const group = groups.get(namespace);
-    if (group === undefined) groups.set(namespace, [instance]);
-    else group.push(instance);
+    if (group === undefined) groups.set(namespace, [{ address, port, labels }]);
+    else group.push({ address, port, labels });
   }
   return groups;
 }
@@ -98,7 +110,7 @@ function byNamespace(
 function toManifest(
   name: string,
   namespace: string,
-  instances: readonly ServiceInstance[],
+  instances: readonly LabelledInstance[],
   rules: InstanceServiceRules,
 ): ServiceEntryManifest {
   const entryName = namespace === "" ? name : `${name}.${namespace}`;
@@ -119,7 +131,7 @@ function toManifest(
       labels: {
         registry: rules.registry,
         ...(revision === "" ? {} : { "istio.io/rev": revision }),
-        ...serviceLabels(rules.environment.seLabelSelectorKeys, endpoints, hosts),
+        ...serviceLabels(rules.environment.seLabelSelectorKeys, endpoints, hosts, rules.profile),
       },
     },
     spec: {
@@ -138,17 +150,20 @@ function resourceNamespace(entryName: string, rules: InstanceServiceRules): stri
 }
 
 function toEndpoint(
-  instance: ServiceInstance,
+  { address, labels }: LabelledInstance,
   ports: Record<string, number>,
-  rules: InstanceServiceRules,
+  { environment, profile }: InstanceServiceRules,
 ): WorkloadEntry {
-  const labels = endpointLabels(instance.metadata, { ...rules.environment, profile: rules.profile });
-  const locality = localityOf(labels, rules.environment.localityLabels);
-  if (locality !== undefined) labels[localityLabel] = locality.replaceAll("/", ".");
+  const locality = localityOf(labels, environment.localityLabels, profile);
+  const all = locality === undefined ? labels : { ...labels, [localityLabel]: locality.label };
   return {
-    address: instance.address,
+    address,
     ports,
-    ...(Object.keys(labels).length > 0 ? { labels } : {}),
-    ...(locality === undefined ? {} : { locality }),
+    ...(Object.keys(all).length > 0 ? { labels: all } : {}),
+    ...(locality === undefined ? {} : { locality: locality.locality }),
   };
+}
+
+function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,3 +1,5 @@
+import type { Profile } from "../model/profile.ts";
+
 /** Label keys to look for before the well-known ones; empty where there is none (LOCALITY_LABELS). */
 export interface LocalityLabels {
   readonly region: string;
@@ -8,15 +10,24 @@ export interface LocalityLabels {
 /** The endpoint label that carries the locality, its parts joined by dots. */
 export const localityLabel = "istio-locality";
 
+/** The locality of an endpoint. */
+export interface EndpointLocality {
+  /** `region/zone/subzone`, as Istio takes it. */
+  readonly locality: string;
+  /** Value of the label {@link localityLabel}. */
+  readonly label: string;
+}
+
 /**
- * The locality of an endpoint, `region/zone/subzone`, from its labels, and the `istio-locality` label that goes with
- * it. A value already there wins; otherwise region, zone and subzone come each from the first label that has them.
- * Undefined without a region. An empty middle part is skipped, as in slime.
+ * The locality of an endpoint from its labels. An `istio-locality` already there wins; otherwise region, zone and
+ * subzone come each from the first label that has them. Undefined without a region. An empty middle part is skipped, as
+ * in slime, which moreover splits parts at their own dots.
  */
 export function localityOf(
   labels: Readonly<Record<string, string>>,
   custom: LocalityLabels,
-): string | undefined {
+  profile: Profile,
+): EndpointLocality | undefined {
   const present = labels[localityLabel];
   const parts = present === undefined || present === ""
     ? [
@@ -30,7 +41,9 @@ export function localityOf(
     ]
     : splitLocality(present);
   if (parts[0] === undefined || parts[0] === "") return undefined;
-  return parts.filter((part) => part !== "").join("/");
+  const named = parts.filter((part) => part !== "");
+  const label = named.join(".");
+  return { label, locality: profile === "slime" ? label.replaceAll(".", "/") : named.join("/") };
 }
 
 function splitLocality(value: string): string[] {

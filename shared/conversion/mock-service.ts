@@ -43,11 +43,17 @@ export class MockService {
 
   /** True if ports came since the last {@link manifest}. */
   get grew(): boolean {
-    return this.#grew;
+    return this.#grew && this.isPublishable;
   }
 
-  /** Takes over a service's ports. */
-  add({ spec }: ServiceEntryManifest): void {
+  /** False while there is nothing that an istiod takes: slime's patched one takes an entry without ports, others don't. */
+  get isPublishable(): boolean {
+    return this.#ports.size > 0 || this.#profile === "slime";
+  }
+
+  /** Takes over a service's ports, unless it is one that has this entry's name. */
+  add({ metadata, spec }: ServiceEntryManifest): void {
+    if (metadata.name === this.#options.mockServiceEntryName) return;
     const protocols = new Map<string, string | undefined>();
     for (const port of spec.ports ?? []) {
       protocols.set(port.name, port.protocol);

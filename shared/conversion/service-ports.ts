@@ -32,8 +32,15 @@ export function servicePorts(
   const ports = [...numbers].sort((a, b) => a - b).map((number) => (
     { number, protocol: protocol.protocol, name: `${protocol.namePrefix}-${number}` }
   ));
-  return {
-    ports,
-    endpointPorts: (instancePort) => Object.fromEntries(ports.map(({ name }) => [name, instancePort])),
+  // One object for all endpoints of a port: a large service has tens of thousands, and seldom more than one port.
+  const known = new Map<number, Record<string, number>>();
+  const endpointPorts = (instancePort: number) => {
+    let found = known.get(instancePort);
+    if (found === undefined) {
+      found = Object.fromEntries(ports.map(({ name }) => [name, instancePort]));
+      known.set(instancePort, found);
+    }
+    return found;
   };
+  return { ports, endpointPorts };
 }
