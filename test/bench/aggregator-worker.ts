@@ -4,7 +4,8 @@ import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";
 import type { ServiceEntryManifest } from "../../shared/model/manifest.ts";
 import { createLogger } from "../../shared/runtime/log.ts";
 import { createMetrics } from "../../shared/runtime/service-options.ts";
-import { benchConfig, manifests, markerRecord, toRecord } from "./catalogue.ts";
+import { benchConfig, converter, manifests, markerRecord, toRecord } from "./catalogue.ts";
+import type { CatalogueSize } from "./catalogue.ts";
 import { ownUsage } from "./process-usage.ts";
 import { sharedClockMs } from "./stopwatch.ts";
 import { serveCommands } from "./worker.ts";
@@ -16,7 +17,8 @@ const ChangeInput = z.object({ service: z.number(), address: z.string() });
 
 const signal = new AbortController().signal;
 const entryLog = new EmbeddedEntryLog();
-let catalogue: ServiceEntryManifest[] = [];
+const convert = converter();
+let size: CatalogueSize = { services: 0, instances: 0 };
 
 function withAddress(manifest: ServiceEntryManifest, address: string): ServiceEntryManifest {
   const [first, ...others] = manifest.spec.endpoints ?? [];
@@ -26,8 +28,8 @@ function withAddress(manifest: ServiceEntryManifest, address: string): ServiceEn
 serveCommands({
   /** Answers where it serves xDS. */
   start: async (input) => {
-    catalogue = manifests(StartInput.parse(input));
-    await entryLog.publish([...catalogue.map(toRecord), markerRecord(catalogue.length)], signal);
+    size = StartInput.parse(input);
+    await entryLog.publish([...manifests(size).map(toRecord), markerRecord(size.services)], signal);
     const { config, environment } = benchConfig({
       mcp: { serverUrl: "xds://127.0.0.1:0" },
       http: { address: "127.0.0.1:0" },
@@ -43,11 +45,12 @@ serveCommands({
   /** Gives a service's first endpoint another address. Answers when, by the shared clock. */
   change: async (input) => {
     const { service, address } = ChangeInput.parse(input);
-    const manifest = catalogue[service];
-    if (manifest === undefined) throw new RangeError(`there is no service ${service}`);
-    const record = toRecord(withAddress(manifest, address));
+    // The manifests are not kept: an aggregator has none, and the garbage collector would walk through them.
+    const records = convert(service, size.instances).map((manifest) =>
+      toRecord(withAddress(manifest, address))
+    );
     const atMs = sharedClockMs();
-    await entryLog.publish([record], signal);
+    await entryLog.publish(records, signal);
     return atMs;
   },
   usage: () => ownUsage(),

@@ -87,13 +87,19 @@ export function benchConfig(more: Readonly<Record<string, unknown>> = {}): Loade
 
 /** The manifests that the Eureka collector makes of the catalogue. */
 export function manifests({ services, instances }: CatalogueSize): ServiceEntryManifest[] {
+  const convert = converter();
+  return Array.from({ length: services }, (_, index) => index).flatMap((index) => convert(index, instances));
+}
+
+/** The conversion of one service, for those who must not keep all manifests in memory. */
+export function converter(): (service: number, instances: number) => ServiceEntryManifest[] {
   const { config, environment } = benchConfig();
   const rules = eurekaRules(config.eurekaSource, config.profile, environment);
-  return Array.from({ length: services }, (_, index) => index).flatMap((index) => {
-    const decoded = decodeApplication(application(index, instances), () => {});
+  return (service, instances) => {
+    const decoded = decodeApplication(application(service, instances), () => {});
     const members = [{ registryId: "", instances: decoded?.instances ?? [] }];
-    return convertService(serviceKey(serviceName(index)), members, rules);
-  });
+    return convertService(serviceKey(serviceName(service)), members, rules);
+  };
 }
 
 /** The message of the entry log that carries a manifest, as the Eureka collector publishes it. */
