@@ -220,8 +220,8 @@ describe("EurekaClient", () => {
   test.each(cases)("refuses %s", async (_what, fault, code, message) => {
     const { url } = await start("A", fault);
     const client = clientOf([url], { requestTimeoutMs: 300, maxResponseBytes: 100_000 });
-    for (const work of [client.fetchAll(signal), client.fetchDelta(signal)]) {
-      const found = await failure(work);
+    for (const work of [() => client.fetchAll(signal), () => client.fetchDelta(signal)]) {
+      const found = await failure(work());
       expect(found).toEqual({ code, message: expect.stringMatching(message) });
       expect(found.message).toContain(`${url}/apps`);
     }
