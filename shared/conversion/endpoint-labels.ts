@@ -10,8 +10,8 @@ export interface LabelRules {
   readonly endpointRelabelItems: readonly LabelCopy[];
 }
 
-/** Keys that describe the Java type of the metadata map, not the instance. */
-const typeKeys: ReadonlySet<string> = new Set(["@class"]);
+/** The Java type of the metadata map says nothing of the instance, and the other is no key of a JavaScript object. */
+const noKeys: ReadonlySet<string> = new Set(["@class", "__proto__"]);
 
 const word = "(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 const dnsLabel = "[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?";
@@ -32,24 +32,17 @@ export function endpointLabels(
   metadata: Readonly<Record<string, string>>,
   rules: LabelRules,
 ): Record<string, string> {
-  const labels: [key: string, value: string][] = [];
-  for (const [key, raw] of Object.entries(metadata)) {
-    if (typeKeys.has(key)) continue;
+  const labels: Record<string, string> = {};
+  for (const key of Object.keys(metadata).sort()) {
+    if (noKeys.has(key)) continue;
+    const raw = metadata[key] ?? "";
     const value = key === "instanceId" ? raw.replaceAll(":", "_") : raw;
     if (rules.profile === "slime" && !isKey(key)) continue;
     if (rules.profile === "slime" && !rules.skipValidateLabelValue && !valueForm.test(value)) continue;
-    labels.push([key, value]);
+    labels[key] = value;
   }
-  if (rules.endpointRelabelItems.length > 0) relabel(labels, rules.endpointRelabelItems);
-  return Object.fromEntries(labels.sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0));
-}
-
-/** Copies labels: in the order of the items, each seeing what the ones before it did. */
-function relabel(labels: [key: string, value: string][], items: readonly LabelCopy[]): void {
-  const byKey = new Map(labels);
-  for (const { from, to } of items) {
-    const value = byKey.get(from);
-    if (value !== undefined) byKey.set(to, value);
+  for (const { from, to } of rules.endpointRelabelItems) {
+    if (Object.hasOwn(labels, from) && !noKeys.has(to)) labels[to] = labels[from] ?? "";
   }
-  labels.splice(0, labels.length, ...byKey);
+  return labels;
 }

@@ -64,7 +64,8 @@ describe("endpointLabels()", () => {
   });
 
   test("leaves repair to the output stage in the istio profile", () => {
-    expect(labelsOf({ "a b": "c d", "@class": "x" }, "istio")).toEqual({ "a b": "c d" });
+    const metadata = { "a b": "c d", "@class": "x", ["__proto__"]: "y" };
+    expect(Object.entries(labelsOf(metadata, "istio"))).toEqual([["a b", "c d"]]);
   });
 
   test.each<[items: string, expected: Record<string, string>]>([
