@@ -6,7 +6,7 @@ describe("importViolation()", () => {
     ["services/aggregator/main.ts", "shared/runtime/log.ts"],
     ["services/aggregator/main.ts", "services/aggregator/xds/server.ts"],
     ["services/all-in-one/main.ts", "services/aggregator/aggregator.ts"],
-    ["services/meshctl/convert.ts", "services/eureka-collector/convert/instance.ts"],
+    ["services/meshctl/convert.ts", "services/eureka-collector/convert.ts"],
     ["services/meshctl/convert.ts", "services/eureka-collector/convert.ts"],
     ["shared/istio/rules.ts", "protos/gen/istio/x_pb.ts"],
     ["shared/entry-log/jetstream.real.test.ts", "test/servers/nats.ts"],
