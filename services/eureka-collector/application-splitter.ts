@@ -28,6 +28,7 @@ const placeholder = Buffer.from("{}");
 export class ApplicationSplitter {
   readonly #emit: (application: unknown) => void;
   readonly #maxApplicationBytes: number;
+  readonly #recognise: (bytes: Buffer) => boolean;
   /** Everything but the applications. */
   #frame: Buffer[] = [];
   #frameBytes = 0;
@@ -49,10 +50,18 @@ export class ApplicationSplitter {
   #listDepth = -1;
   #foundList = false;
 
-  /** `emit` gets each application, parsed but not yet checked. */
-  constructor(emit: (application: unknown) => void, maxApplicationBytes: number) {
+  /**
+   * `emit` gets each application, parsed but not yet checked. `recognise` is asked before with its bytes: true means
+   * that the caller has this application already, and it is neither parsed nor emitted.
+   */
+  constructor(
+    emit: (application: unknown) => void,
+    maxApplicationBytes: number,
+    recognise: (bytes: Buffer) => boolean = () => false,
+  ) {
     this.#emit = emit;
     this.#maxApplicationBytes = maxApplicationBytes;
+    this.#recognise = recognise;
   }
 
   /**
@@ -129,7 +138,7 @@ export class ApplicationSplitter {
     const whole = this.#application.length === 0 ? last : Buffer.concat([...this.#application, last]);
     this.#application = [];
     this.#applicationBytes = 0;
-    this.#emit(parse(whole, "has an application that is no JSON"));
+    if (!this.#recognise(whole)) this.#emit(parse(whole, "has an application that is no JSON"));
   }
 
   #keepBeginning(bytes: Buffer): void {

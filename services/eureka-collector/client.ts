@@ -1,8 +1,10 @@
 import { errorText, isMeshError, MeshError } from "../../shared/runtime/errors.ts";
 import type { Logger } from "../../shared/runtime/log.ts";
+import { ApplicationDecoder } from "./application-decoder.ts";
+import type { RememberedApplications } from "./application-decoder.ts";
 import { ApplicationSplitter } from "./application-splitter.ts";
 import type { EurekaApplication, EurekaFrame } from "./decode.ts";
-import { decodeApplication, decodeFrame } from "./decode.ts";
+import { decodeFrame } from "./decode.ts";
 
 /** How to reach one Eureka cluster. */
 export interface EurekaClientOptions {
@@ -39,6 +41,8 @@ export class EurekaClient {
   readonly #options: EurekaClientOptions;
   readonly #servers: readonly Server[];
   #current = 0;
+  /** The applications of the last complete answer, so that those that are the same need no decoding. */
+  #remembered: RememberedApplications = new Map();
   /** Validator of the last delta, for servers that take part in conditional requests. */
   #deltaTag: { readonly server: number; readonly etag: string; readonly answer: EurekaAnswer } | undefined;
 
@@ -109,7 +113,7 @@ export class EurekaClient {
         await response.body?.cancel();
         return tag.answer;
       }
-      const answer = await this.#readAnswer(response, index);
+      const answer = await this.#readAnswer(response, index, path === "/apps");
       const etag = response.headers.get("etag");
       if (path === "/apps/delta" && etag !== null) this.#deltaTag = { server: index, etag, answer };
       return answer;
@@ -126,18 +130,20 @@ export class EurekaClient {
     }
   }
 
-  async #readAnswer(response: Response, server: number): Promise<EurekaAnswer> {
+  async #readAnswer(response: Response, server: number, isComplete: boolean): Promise<EurekaAnswer> {
     if (response.status !== 200) {
       await response.body?.cancel();
       throw new MeshError("registry-unavailable", `HTTP ${response.status}${statusHint(response.status)}`);
     }
     const { maxResponseBytes } = this.#options;
-    const applications: EurekaApplication[] = [];
-    const invalidRecords = new Map<string, string>();
-    const splitter = new ApplicationSplitter((value) => {
-      const application = decodeApplication(value, ({ path, reason }) => invalidRecords.set(path, reason));
-      if (application !== undefined) applications.push(application);
-    }, maxResponseBytes);
+    const decoder = new ApplicationDecoder(isComplete ? this.#remembered : new Map());
+    const splitter = isComplete
+      ? new ApplicationSplitter(
+        decoder.decode.bind(decoder),
+        maxResponseBytes,
+        decoder.recognise.bind(decoder),
+      )
+      : new ApplicationSplitter(decoder.decode.bind(decoder), maxResponseBytes);
     let bytes = 0;
     for await (const chunk of response.body ?? []) {
       bytes += chunk.byteLength;
@@ -149,7 +155,10 @@ export class EurekaClient {
       }
       splitter.write(chunk);
     }
-    return { ...decodeFrame(splitter.end()), applications, invalidRecords, server };
+    const frame = decodeFrame(splitter.end());
+    if (isComplete) this.#remembered = decoder.remembered;
+    const { applications, invalidRecords } = decoder;
+    return { ...frame, applications, invalidRecords, server };
   }
 }
 

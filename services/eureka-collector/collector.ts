@@ -166,7 +166,7 @@ export class EurekaCollector {
     // What an unreachable registry lost must not run out of its time.
     if (this.#clusters.some((cluster) => cluster.lastError !== undefined)) return false;
     if (this.#holding && (complete || this.#options.publisher.held().size === 0)) return true;
-    return performance.now() >= this.#housekeepingAtMs;
+    return this.#options.publisher.keepsEmpty && performance.now() >= this.#housekeepingAtMs;
   }
 
   async #publishNamed(keys: ReadonlySet<string>, signal: AbortSignal): Promise<void> {

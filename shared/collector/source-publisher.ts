@@ -85,6 +85,11 @@ export class SourcePublisher implements Disposable {
     return new Map(Array.from(this.#guard.held, ([subject, since]) => [subject, now - since]));
   }
 
+  /** True while there are services without endpoints, whose time runs out some day. */
+  get keepsEmpty(): boolean {
+    return this.#orphans.size > 0;
+  }
+
   /** Lets held losses through at the next complete read. Answers how many were held. */
   releaseHeld(): number {
     return this.#guard.release();
