@@ -13,6 +13,7 @@ import {
   manifestsOf,
 } from "./published-entry.ts";
 import type { PublishedEntry } from "./published-entry.ts";
+import { LastContents } from "./last-contents.ts";
 import { ShrinkGuard } from "./shrink-guard.ts";
 import type { ShrinkPolicy } from "./shrink-guard.ts";
 
@@ -58,8 +59,7 @@ export class SourcePublisher implements Disposable {
   readonly #options: SourcePublisherOptions;
   readonly #guard: ShrinkGuard;
   readonly #published = new Map<string, PublishedEntry>();
-  /** Last content of what the registry no longer shows (held or emptied): it can't be derived from the registry. */
-  readonly #orphans = new Map<string, Manifest>();
+  readonly #lastContents: LastContents;
   readonly #stopWatching: () => void;
   #needsReadBack = true;
   #markerDue = true;
@@ -67,6 +67,7 @@ export class SourcePublisher implements Disposable {
   constructor(options: SourcePublisherOptions) {
     this.#options = options;
     this.#guard = new ShrinkGuard(options.guard);
+    this.#lastContents = new LastContents(options.entryLog, options.log);
     this.#stopWatching = options.entryLog.onReset((reason) => {
       options.log.warn({ reason }, "entry log was reset, everything is compared and published again");
       this.#needsReadBack = true;
@@ -87,7 +88,7 @@ export class SourcePublisher implements Disposable {
 
   /** True while there are services without endpoints, whose time runs out some day. */
   get keepsEmpty(): boolean {
-    return this.#orphans.size > 0;
+    return this.#lastContents.known.size > 0;
   }
 
   /** Lets held losses through at the next complete read. Answers how many were held. */
@@ -118,7 +119,7 @@ export class SourcePublisher implements Disposable {
     }
     const summary = await this.#publish(changes, read.size, signal);
     if (held.size > 0) {
-      await this.#keepHeld(held, signal);
+      await this.#lastContents.keep(held.keys(), signal);
       this.#reportHeld(held);
     }
     if (this.#markerDue && !this.#needsReadBack) await this.#publishMarker(signal);
@@ -166,13 +167,13 @@ export class SourcePublisher implements Disposable {
   async #readBack(signal: AbortSignal): Promise<void> {
     const { entryLog, registry, source, log } = this.#options;
     this.#needsReadBack = false;
-    const before = new Map(this.#orphans);
+    const before = new Map(this.#lastContents.known);
     this.#published.clear();
     try {
       const entries = entryLog.readBack(sourceFilter(registry, source), signal);
       for await (const { subject, sequence, manifest } of manifestsOf(entries, log)) {
         const entry = this.#remember(subject, sequence, manifest, manifestHash(manifest));
-        if (entry.emptySince !== undefined) this.#orphans.set(subject, manifest);
+        if (entry.emptySince !== undefined) this.#lastContents.set(subject, manifest);
       }
     } catch (error) {
       this.#needsReadBack = true;
@@ -213,7 +214,7 @@ export class SourcePublisher implements Disposable {
 
   #addUpsert(changes: Change[], subject: string, manifest: Manifest): void {
     const before = this.#published.get(subject);
-    this.#orphans.delete(subject);
+    this.#lastContents.delete(subject);
     const hash = manifestHash(manifest);
     if (before === undefined) changes.push({ subject, manifest, hash, what: "created" });
     else if (before.contentHash !== hash) changes.push({ subject, manifest, hash, what: "updated" });
@@ -233,9 +234,10 @@ export class SourcePublisher implements Disposable {
   async #publish(changes: readonly Change[], offered: number, signal: AbortSignal): Promise<PublishSummary> {
     const counts = { created: 0, updated: 0, emptied: 0, deleted: 0 };
     for (let start = 0; start < changes.length; start += batchSize) {
-      const batch = await Promise.all(
+      const completed = await Promise.all(
         changes.slice(start, start + batchSize).map((change) => this.#withContent(change, signal)),
       );
+      const batch = completed.filter((change) => change !== undefined);
       const records = batch.map(({ subject, manifest }): LogRecord => ({
         subject,
         data: manifest === undefined ? null : manifestBytes(manifest),
@@ -251,14 +253,14 @@ export class SourcePublisher implements Disposable {
     return { ...counts, unchanged, held: this.#guard.held.size };
   }
 
-  /** Completes a change: the time of creation, and for an emptied service its last content. */
-  async #withContent(change: Change, signal: AbortSignal): Promise<Change> {
+  /** Completes a change: the time of creation, and for an emptied service its last content. Undefined if that is lost. */
+  async #withContent(change: Change, signal: AbortSignal): Promise<Change | undefined> {
     const now = new Date().toISOString();
     const creationTimestamp = this.#published.get(change.subject)?.creationTimestamp ?? now;
     let { manifest, hash } = change;
     if (change.what === "emptied") {
-      const last = await this.#lastContent(change.subject, signal);
-      if (last === undefined) return change;
+      const last = await this.#lastContents.of(change.subject, signal);
+      if (last === undefined) return undefined;
       manifest = emptied(last, now);
       hash = manifestHash(manifest);
     }
@@ -268,22 +270,6 @@ export class SourcePublisher implements Disposable {
       hash,
       manifest: { ...manifest, metadata: { ...manifest.metadata, creationTimestamp } },
     };
-  }
-
-  async #lastContent(subject: string, signal: AbortSignal): Promise<Manifest | undefined> {
-    const known = this.#orphans.get(subject);
-    if (known !== undefined) return known;
-    const { entryLog, log } = this.#options;
-    for await (const { manifest } of manifestsOf(entryLog.readBack(subject, signal), log)) return manifest;
-    return undefined;
-  }
-
-  /** Keeps the content of what is held: were the stream lost meanwhile, nobody else would have it. */
-  async #keepHeld(held: ReadonlyMap<string, number>, signal: AbortSignal): Promise<void> {
-    for (const subject of held.keys()) {
-      const manifest = await this.#lastContent(subject, signal);
-      if (manifest !== undefined) this.#orphans.set(subject, manifest);
-    }
   }
 
   /** Takes note of what the log answered to one change; true if it was stored. */
@@ -300,10 +286,10 @@ export class SourcePublisher implements Disposable {
       case "stored":
         if (manifest === undefined) {
           this.#published.delete(subject);
-          this.#orphans.delete(subject);
+          this.#lastContents.delete(subject);
         } else {
           this.#remember(subject, result.sequence, manifest, hash);
-          if (what === "emptied") this.#orphans.set(subject, manifest);
+          if (what === "emptied") this.#lastContents.set(subject, manifest);
         }
         return true;
     }
