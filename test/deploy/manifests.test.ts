@@ -1,0 +1,275 @@
+import { existsSync, statSync } from "node:fs";
+import { join, posix } from "node:path";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { formatIssue, loadConfig } from "../../shared/config/mod.ts";
+import {
+  DisruptionBudget,
+  filesBelow,
+  Kustomization,
+  NetworkPolicy,
+  pick,
+  readText,
+  readYaml,
+  root,
+  Service,
+  Skaffold,
+  Workload,
+} from "./read-manifests.ts";
+
+const yamlFiles = filesBelow("deploy", ".yaml");
+const documents = yamlFiles.flatMap((path) => readYaml(path));
+const workloads = pick(Workload, documents, "Deployment", "StatefulSet");
+const services = pick(Service, documents, "Service");
+const kustomizations = filesBelow("deploy", "kustomization.yaml").map((path) => ({
+  folder: posix.dirname(path),
+  content: Kustomization.parse(readYaml(path)[0]),
+}));
+const skaffold = Skaffold.parse(readYaml("skaffold.yaml")[0]);
+
+/** The workload whose pods a selector finds: exactly one, or what selects is wrong. */
+function selected(labels: Readonly<Record<string, string>>): Workload {
+  const found = workloads.filter(({ spec }) =>
+    Object.entries(labels).every(([key, value]) => spec.template.metadata.labels[key] === value)
+  );
+  expect(found, JSON.stringify(labels)).toHaveLength(1);
+  return one(found);
+}
+
+function one<T>(items: readonly T[]): T {
+  const [first] = items;
+  if (first === undefined) throw new Error("there is none");
+  return first;
+}
+
+const containerOf = (workload: Workload) => one(workload.spec.template.spec.containers);
+
+/** The number of a container's port, which is given by name or number; undefined if it has no such port. */
+function portOf(workload: Workload, port: string | number): number | undefined {
+  return containerOf(workload).ports.find(({ name, containerPort }) =>
+    name === port || containerPort === port
+  )
+    ?.containerPort;
+}
+
+const isKustomization = (folder: string) => existsSync(join(root, folder, "kustomization.yaml"));
+
+/** A kustomization with all that it is made of. */
+function withResources(folder: string): readonly (typeof kustomizations)[number][] {
+  const own = kustomizations.filter((kustomization) => kustomization.folder === folder);
+  const below = own.flatMap(({ content }) => [...content.resources, ...content.components])
+    .map((resource) => posix.join(folder, resource))
+    .filter(isKustomization);
+  return [...own, ...below.flatMap(withResources)];
+}
+
+/** A configuration file of ours as pods get it. */
+function configOf(path: string) {
+  return loadConfig(readText(path), { env: {}, fileName: path });
+}
+
+describe("kustomizations", () => {
+  test.each(kustomizations)("$folder names only what exists", ({ folder, content }) => {
+    for (const resource of [...content.resources, ...content.components]) {
+      const path = posix.join(folder, resource);
+      expect(existsSync(join(root, path)), path).toBe(true);
+      if (statSync(join(root, path)).isDirectory()) expect(isKustomization(path), path).toBe(true);
+    }
+    for (const file of content.configMapGenerator.flatMap(({ files }) => files)) {
+      const path = posix.join(folder, file.slice(file.indexOf("=") + 1));
+      expect(existsSync(join(root, path)), path).toBe(true);
+      // Kustomize reads no file outside of the kustomization's folder.
+      expect(path.startsWith(`${folder}/`), path).toBe(true);
+    }
+  });
+
+  test.each(kustomizations)("$folder leaves no manifest out", ({ folder, content }) => {
+    const files = yamlFiles.filter((path) => posix.dirname(path) === folder)
+      .map((path) => posix.basename(path))
+      .filter((name) => name !== "kustomization.yaml" && name !== "meshregistry.yaml");
+    expect(content.resources.filter((resource) => resource.endsWith(".yaml")).sort()).toEqual(files);
+  });
+
+  test.each(kustomizations)("$folder changes only what is there", ({ folder, content }) => {
+    const names = workloads.map(({ metadata }) => metadata.name);
+    const images = workloads.map((workload) => containerOf(workload).image);
+    expect(names).toEqual(expect.arrayContaining(content.replicas.map(({ name }) => name)));
+    expect(images).toEqual(expect.arrayContaining(content.images.map(({ name }) => name)));
+    for (const { target } of content.patches) {
+      const hit = workloads.filter(({ kind, metadata }) =>
+        kind === target.kind && (target.name ?? metadata.name) === metadata.name
+      );
+      expect(hit, JSON.stringify(target)).not.toHaveLength(0);
+    }
+    const created = withResources(folder)
+      .filter((other) => other.folder !== folder)
+      .flatMap((other) => other.content.configMapGenerator.map(({ name }) => name));
+    const changed = content.configMapGenerator.filter(({ behavior }) => behavior !== "create");
+    expect(created).toEqual(expect.arrayContaining(changed.map(({ name }) => name)));
+  });
+});
+
+describe("workloads", () => {
+  test.each(workloads)("$metadata.name is confined", (workload) => {
+    const { securityContext } = containerOf(workload);
+    expect(securityContext).toMatchObject({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+    });
+    expect(workload.spec.template.metadata.labels["sidecar.istio.io/inject"]).toBe("false");
+    const Named = z.looseObject({ metadata: z.looseObject({ name: z.string() }) });
+    const accounts = pick(Named, documents, "ServiceAccount").map(({ metadata }) => metadata.name);
+    expect(accounts).toContain(workload.spec.template.spec.serviceAccountName);
+  });
+
+  test.each(workloads)("$metadata.name: selector, probes and volumes fit", (workload) => {
+    const { template, selector, serviceName } = workload.spec;
+    expect(selected(selector.matchLabels)).toBe(workload);
+    const { startupProbe, readinessProbe, livenessProbe, volumeMounts } = containerOf(workload);
+    for (const probe of [startupProbe, readinessProbe, livenessProbe]) {
+      if (probe !== undefined) expect(portOf(workload, probe.httpGet.port)).toBeDefined();
+    }
+    const generated = kustomizations.flatMap(({ content }) =>
+      content.configMapGenerator.map(({ name }) => name)
+    );
+    for (const { configMap } of template.spec.volumes) {
+      if (configMap !== undefined) expect(generated).toContain(configMap.name);
+    }
+    expect(volumeMounts.map(({ name }) => name)).toContain("configuration");
+    if (serviceName !== undefined) {
+      expect(services.map(({ metadata }) => metadata.name)).toContain(serviceName);
+    }
+  });
+
+  test.each(workloads.filter(({ kind }) => kind === "Deployment"))(
+    "$metadata.name: arguments fit ports and volumes",
+    (workload) => {
+      const { args, volumeMounts } = containerOf(workload);
+      expect(args).toContain(`--http=0.0.0.0:${portOf(workload, "http")}`);
+      expect(args).toContain(`--config=${one(volumeMounts).mountPath}/meshregistry.yaml`);
+      // Patches of the overlays and of the component count on it.
+      expect(one(workload.spec.template.spec.volumes).name).toBe("configuration");
+    },
+  );
+});
+
+describe("what leads to pods", () => {
+  test.each(services)("Service $metadata.name: its ports are the containers'", ({ spec }) => {
+    const workload = selected(spec.selector);
+    for (const { port, targetPort } of spec.ports) expect(portOf(workload, targetPort)).toBe(port);
+  });
+
+  test.each(pick(NetworkPolicy, documents, "NetworkPolicy"))(
+    "NetworkPolicy $metadata.name: its ports are the containers'",
+    ({ spec }) => {
+      const workload = selected(spec.podSelector.matchLabels);
+      for (const { port } of spec.ingress.flatMap(({ ports }) => ports)) {
+        expect(portOf(workload, port), String(port)).toBeDefined();
+      }
+    },
+  );
+
+  test.each(pick(DisruptionBudget, documents, "PodDisruptionBudget"))(
+    "PodDisruptionBudget $metadata.name selects a workload",
+    ({ metadata, spec }) => expect(selected(spec.selector.matchLabels).metadata.name).toBe(metadata.name),
+  );
+
+  test.each(["deploy/istiod/helm-values.yaml", "deploy/istiod/istio-operator.yaml"])(
+    "%s names our Service, and Kubernetes",
+    (path) => {
+      const Mesh = z.looseObject({
+        configSources: z.array(z.strictObject({ address: z.string() })),
+      });
+      const File = z.union([
+        z.looseObject({ meshConfig: Mesh }).transform(({ meshConfig }) => meshConfig),
+        z.looseObject({ spec: z.looseObject({ meshConfig: Mesh }) }).transform(({ spec }) => spec.meshConfig),
+      ]);
+      const { namespace } =
+        one(kustomizations.filter(({ folder }) => folder.endsWith("/production"))).content;
+      expect(File.parse(readYaml(path)[0]).configSources).toEqual([
+        { address: `xds://meshregistry.${namespace}.svc:16010` },
+        { address: "k8s://" },
+      ]);
+    },
+  );
+});
+
+describe("configuration", () => {
+  test.each(filesBelow("deploy", "meshregistry.yaml"))("%s is in order and fits the manifests", (path) => {
+    const { config, warnings } = configOf(path);
+    expect(warnings.map(formatIssue)).toEqual([]);
+    expect(config.eurekaSource.enabled).toBe(true);
+    const aggregator = selected({ "app.kubernetes.io/name": "aggregator" });
+    expect(config.mcp.serverUrl).toBe(`xds://0.0.0.0:${portOf(aggregator, "grpc-xds")}`);
+    const addresses = services.flatMap(({ metadata, spec }) =>
+      spec.ports.map(({ port }) => `nats://${metadata.name}:${port}`)
+    );
+    expect(addresses).toEqual(expect.arrayContaining([...config.nats.servers]));
+  });
+
+  test("the production overlay has as many NATS servers as its cluster knows, and copies of the stream", () => {
+    const folder = "deploy/overlays/production";
+    const { content } = one(kustomizations.filter((kustomization) => kustomization.folder === folder));
+    const nats = one(content.replicas.filter(({ name }) => name === "meshregistry-nats"));
+    const routes = readText(`${folder}/cluster.conf`).match(/nats:\/\/\S+/g);
+    expect(routes).toEqual(
+      Array.from(
+        { length: nats.count },
+        (_, index) => `nats://${nats.name}-${index}.meshregistry-nats-headless:6222`,
+      ),
+    );
+    expect(configOf(`${folder}/meshregistry.yaml`).config.nats.replicas).toBe(nats.count);
+  });
+});
+
+describe("images", () => {
+  const ours = workloads.map((workload) => containerOf(workload).image).filter((image) =>
+    image.startsWith("meshregistry/")
+  );
+
+  test("skaffold builds what is deployed, each from its service", () => {
+    const { artifacts } = skaffold.build;
+    expect(artifacts.map(({ image }) => image).sort()).toEqual([...ours].sort());
+    for (const { image, docker, sync } of artifacts) {
+      expect(image).toBe(`meshregistry/${docker.buildArgs.SERVICE}`);
+      expect(existsSync(join(root, "services", docker.buildArgs.SERVICE, "start.mjs"))).toBe(true);
+      expect(existsSync(join(root, docker.dockerfile))).toBe(true);
+      expect(sync.manual.map(({ src }) => src)).toContain(`services/${docker.buildArgs.SERVICE}/**/*.ts`);
+    }
+  });
+
+  test("skaffold deploys overlays that exist, and forwards ports of theirs", () => {
+    const paths = [skaffold, ...skaffold.profiles].flatMap(({ manifests }) => manifests.kustomize.paths);
+    for (const path of paths) expect(isKustomization(path), path).toBe(true);
+    const { namespace } = one(
+      kustomizations.filter(({ folder }) => folder === one(skaffold.manifests.kustomize.paths)),
+    ).content;
+    for (const forward of skaffold.portForward) {
+      const service = services.find(({ metadata }) => metadata.name === forward.resourceName);
+      expect(service?.spec.ports.map(({ port }) => port), forward.resourceName).toContain(forward.port);
+      expect(forward.namespace).toBe(namespace);
+    }
+  });
+
+  test("the base images are the runtimes that we test with", () => {
+    const { devDependencies } = z.looseObject({
+      devDependencies: z.looseObject({ node: z.string(), deno: z.string() }),
+    }).parse(JSON.parse(readText("package.json")));
+    const [major] = devDependencies.node.split(".");
+    expect(readText("deploy/images/Containerfile")).toContain(`ARG BASE=node:${major}-slim\n`);
+    expect(readText("deploy/images/Containerfile.deno")).toContain(
+      `ARG BASE=denoland/deno:${devDependencies.deno}\n`,
+    );
+  });
+
+  test("both Containerfiles differ in their last stage only", () => {
+    const instructions = (path: string) =>
+      readText(path).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    const [node, deno] = ["Containerfile", "Containerfile.deno"].map((name) =>
+      instructions(`deploy/images/${name}`)
+    );
+    const onlyDeno = deno?.filter((line) => node?.includes(line) === false);
+    expect(onlyDeno?.map((line) => line.split(" ")[0])).toEqual(["ARG", "COPY", "RUN", "ENTRYPOINT"]);
+  });
+});
