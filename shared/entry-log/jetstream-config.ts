@@ -47,7 +47,6 @@ export function configOf(
     allow_rollup_hdrs: true,
     allow_msg_ttl: true,
     allow_atomic: true,
-    allow_batched: true,
     // A fifth of the disk for a tenth more CPU in the server (measured).
     compression: StoreCompression.S2,
     duplicate_window: 120e9,
