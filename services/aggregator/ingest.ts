@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { EntryLog, LogEvent } from "../../shared/entry-log/entry-log.ts";
 import type { Violation } from "../../shared/istio/mod.ts";
@@ -45,6 +46,9 @@ export class StreamIngest {
   /** Subjects known from before a reset that the log has not shown since. */
   readonly #unconfirmed = new Set<string>();
   readonly #seenMarkers = new Set<string>();
+  /** Events by type that the metrics don't have yet. */
+  readonly #uncounted = new Map<LogEvent["type"], number>();
+  #metricsScheduled = false;
   #streamId = "";
 
   constructor(options: IngestOptions) {
@@ -66,7 +70,8 @@ export class StreamIngest {
   }
 
   #handle(event: LogEvent): void {
-    this.#options.metrics.events.inc({ type: event.type });
+    this.#uncounted.set(event.type, (this.#uncounted.get(event.type) ?? 0) + 1);
+    this.#metricsAreDue();
     switch (event.type) {
       case "reset":
         return this.#reset(event.streamId, event.reason);
@@ -130,14 +135,12 @@ export class StreamIngest {
       this.#rejections.set(subject, { violations, serving });
       log.warn({ subject, serving, violations: violations.slice(0, 3) }, "resource breaks Istio's rules");
     }
-    this.#updateMetrics();
   }
 
   #delete(subject: string): void {
     this.#unconfirmed.delete(subject);
     this.#rejections.delete(subject);
     this.#remove(subject);
-    this.#updateMetrics();
   }
 
   #remove(subject: string): void {
@@ -177,8 +180,20 @@ export class StreamIngest {
     }
   }
 
+  /** One update per turn of the event loop, shared by all its events: a large snapshot has very many. */
+  #metricsAreDue(): void {
+    if (this.#metricsScheduled) return;
+    this.#metricsScheduled = true;
+    setImmediate(() => {
+      this.#metricsScheduled = false;
+      this.#updateMetrics();
+    });
+  }
+
   #updateMetrics(): void {
     const { cache, metrics } = this.#options;
+    for (const [type, count] of this.#uncounted) metrics.events.inc({ type }, count);
+    this.#uncounted.clear();
     metrics.rejected.set(this.#rejections.size);
     for (const kind of resourceKinds) metrics.resources.set({ kind }, cache.count(kind).resources);
     metrics.endpoints.set(cache.count("ServiceEntry").endpoints);

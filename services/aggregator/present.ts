@@ -1,5 +1,6 @@
 import type { Violation } from "../../shared/istio/mod.ts";
 import { normalizeForIstio, orderForSlime, validateManifest } from "../../shared/istio/mod.ts";
+import { isServiceEntryManifest } from "../../shared/model/manifest-guard.ts";
 import { Manifest } from "../../shared/model/manifest.ts";
 import type { Profile } from "../../shared/model/profile.ts";
 import type { ResourceId } from "../../shared/model/subject.ts";
@@ -58,19 +59,23 @@ function parseManifest(data: Uint8Array, id: ResourceId): { manifest: Manifest }
   } catch (error) {
     return malformed("", errorText(error));
   }
+  if (isServiceEntryManifest(json)) return named(json, id);
   const parsed = Manifest.safeParse(json);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    return malformed(issue?.path.join(".") ?? "", issue?.message ?? "has another form");
-  }
-  const { kind, metadata } = parsed.data;
+  if (parsed.success) return named(parsed.data, id);
+  const [issue] = parsed.error.issues;
+  return malformed(issue?.path.join(".") ?? "", issue?.message ?? "has another form");
+}
+
+/** The manifest, unless it is not the one that its subject names. */
+function named(manifest: Manifest, id: ResourceId): { manifest: Manifest } | { violation: Violation } {
+  const { kind, metadata } = manifest;
   if (kind !== id.kind || metadata.name !== id.name || metadata.namespace !== id.namespace) {
     return malformed("metadata", `names ${kind} ${metadata.namespace}/${metadata.name}, unlike its subject`);
   }
   if (metadata.name.includes("/") || metadata.namespace.includes("/")) {
     return malformed("metadata.name", "holds a slash, which xDS keeps for the border of namespace and name");
   }
-  return { manifest: parsed.data };
+  return { manifest };
 }
 
 function malformed(path: string, message: string): { violation: Violation } {

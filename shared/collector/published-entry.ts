@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { LogEntry } from "../entry-log/entry-log.ts";
+import { isServiceEntryManifest } from "../model/manifest-guard.ts";
 import { Manifest } from "../model/manifest.ts";
 import { decodeSubject, syncMarkerKind } from "../model/subject.ts";
 import type { Logger } from "../runtime/log.ts";
@@ -35,7 +36,11 @@ export function manifestHash(manifest: Manifest): string {
 
 function readManifest(data: Uint8Array): Manifest | undefined {
   try {
-    const parsed = Manifest.safeParse(JSON.parse(Buffer.from(data).toString("utf8")));
+    const json: unknown = JSON.parse(
+      Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("utf8"),
+    );
+    if (isServiceEntryManifest(json)) return json;
+    const parsed = Manifest.safeParse(json);
     return parsed.success ? parsed.data : undefined;
   } catch {
     return undefined;
