@@ -26,6 +26,8 @@ export interface Comparison {
 export class ShrinkGuard {
   readonly #policy: ShrinkPolicy;
   readonly #heldSinceMs = new Map<string, number>();
+  /** Endpoints when the hold began: so many must be shown again. */
+  readonly #heldEndpoints = new Map<string, number>();
   /** Given up by {@link release}: the next review lets these through. */
   readonly #released = new Set<string>();
 
@@ -39,35 +41,40 @@ export class ShrinkGuard {
   }
 
   /**
-   * Compares what is published with a complete read and answers the subjects to leave as they are.
-   * A held subject stays held until the read has all its endpoints again, or its time is over: a registry that fills
-   * up again must not release what is still missing by falling below the limit.
+   * Compares what is published with a complete read and answers the subjects whose losses are held.
+   * A subject stays held until the read has as many endpoints again as there were, or its time is over: a registry
+   * that fills up again must not release what is still missing by falling below the limit.
    */
   review(comparisons: Iterable<Comparison>, nowMs: number): ReadonlyMap<string, number> {
     let published = 0;
     let read = 0;
     let lost = 0;
-    const shrinking: string[] = [];
+    const shrinking = new Map<string, number>();
     const stillHeld = new Set<string>();
     for (const { subject, publishedEndpoints, readEndpoints } of comparisons) {
       published += publishedEndpoints;
       read += readEndpoints;
-      if (readEndpoints >= publishedEndpoints) continue;
-      if (this.#released.has(subject)) continue;
       const heldSince = this.#heldSinceMs.get(subject);
-      if (heldSince === undefined) {
+      if (heldSince !== undefined) {
+        const isBack = readEndpoints >= (this.#heldEndpoints.get(subject) ?? 0);
+        const isOver = this.#policy.holdTimeMs > 0 && nowMs - heldSince >= this.#policy.holdTimeMs;
+        if (!isBack && !isOver) stillHeld.add(subject);
+      } else if (readEndpoints < publishedEndpoints && !this.#released.has(subject)) {
         lost += publishedEndpoints - readEndpoints;
-        shrinking.push(subject);
-      } else if (this.#policy.holdTimeMs === 0 || nowMs - heldSince < this.#policy.holdTimeMs) {
-        stillHeld.add(subject);
+        shrinking.set(subject, publishedEndpoints);
       }
     }
     this.#released.clear();
     for (const subject of this.#heldSinceMs.keys()) {
-      if (!stillHeld.has(subject)) this.#heldSinceMs.delete(subject);
+      if (stillHeld.has(subject)) continue;
+      this.#heldSinceMs.delete(subject);
+      this.#heldEndpoints.delete(subject);
     }
     if (this.#isTooMuch(lost, published, read)) {
-      for (const subject of shrinking) this.#heldSinceMs.set(subject, nowMs);
+      for (const [subject, endpoints] of shrinking) {
+        this.#heldSinceMs.set(subject, nowMs);
+        this.#heldEndpoints.set(subject, endpoints);
+      }
     }
     return this.#heldSinceMs;
   }
@@ -77,6 +84,7 @@ export class ShrinkGuard {
     const released = this.#heldSinceMs.size;
     for (const subject of this.#heldSinceMs.keys()) this.#released.add(subject);
     this.#heldSinceMs.clear();
+    this.#heldEndpoints.clear();
     return released;
   }
 

@@ -138,15 +138,20 @@ describe("SourcePublisher", () => {
     expect(await publisher.publishChanges([], [gone("a")], signal)).toMatchObject({ emptied: 1 });
   });
 
-  test("doesn't let changes undo what is held", async () => {
+  test("serves new instances at once beside what is held, and nothing else once all are back", async () => {
     const entryLog = new EmbeddedEntryLog();
     const publisher = publisherOn(entryLog);
+    const addresses = async () =>
+      (await content(entryLog)).get("a")?.manifest.spec.endpoints?.map(({ address }) => address).sort();
     await publisher.publishAll([service("a", ["10.0.0.1", "10.0.0.2"])], signal);
     await publisher.publishAll([], signal);
     await publisher.publishChanges([service("a", ["10.0.0.1"])], [], signal);
-    expect((await content(entryLog)).get("a")?.manifest.spec.endpoints).toHaveLength(2);
-    await publisher.publishChanges([service("a", ["10.0.0.1", "10.0.0.3"])], [], signal);
-    expect((await content(entryLog)).get("a")?.manifest.spec.endpoints?.[1]?.address).toBe("10.0.0.3");
+    expect(await addresses()).toEqual(["10.0.0.1", "10.0.0.2"]);
+    await publisher.publishAll([service("a", ["10.0.0.3"])], signal);
+    expect(await addresses()).toEqual(["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    await publisher.publishAll([service("a", ["10.0.0.3", "10.0.0.4"])], signal);
+    expect(await addresses()).toEqual(["10.0.0.3", "10.0.0.4"]);
+    expect(publisher.held().size).toBe(0);
   });
 
   test("notices that somebody else wrote a resource and asks for a complete read", async () => {

@@ -14,6 +14,7 @@ import {
 } from "./published-entry.ts";
 import type { PublishedEntry } from "./published-entry.ts";
 import { LastContents } from "./last-contents.ts";
+import { mergeHeld } from "./merge-held.ts";
 import { ShrinkGuard } from "./shrink-guard.ts";
 import type { ShrinkPolicy } from "./shrink-guard.ts";
 
@@ -110,25 +111,21 @@ export class SourcePublisher implements Disposable {
     const read = new Map<string, Manifest>();
     for (const manifest of manifests) read.set(this.#subjectOf(manifest), manifest);
     const held = this.#guard.review(this.#compare(read), performance.now());
+    await this.#lastContents.keep(held.keys(), signal);
     const changes: Change[] = [];
-    for (const [subject, manifest] of read) {
-      if (!held.has(subject)) this.#addUpsert(changes, subject, manifest);
-    }
+    for (const [subject, manifest] of read) this.#addUpsert(changes, subject, manifest);
     for (const subject of this.#published.keys()) {
       if (!read.has(subject) && !held.has(subject)) this.#addMissing(changes, subject);
     }
     const summary = await this.#publish(changes, read.size, signal);
-    if (held.size > 0) {
-      await this.#lastContents.keep(held.keys(), signal);
-      this.#reportHeld(held);
-    }
+    if (held.size > 0) this.#reportHeld(held);
     if (this.#markerDue && !this.#needsReadBack) await this.#publishMarker(signal);
     return summary;
   }
 
   /**
    * Publishes changes that the registry itself named. `gone` are resources that have no endpoint any more; the guard
-   * doesn't ask, because the registry said so instance by instance. What the guard holds stays held.
+   * isn't asked, because the registry said so instance by instance. What it holds stays held.
    */
   async publishChanges(
     upserts: Iterable<Manifest>,
@@ -142,10 +139,7 @@ export class SourcePublisher implements Disposable {
     let total = 0;
     for (const manifest of upserts) {
       total++;
-      const subject = this.#subjectOf(manifest);
-      const before = this.#published.get(subject);
-      const shrinks = before !== undefined && endpointCount(manifest) < before.endpoints;
-      if (!shrinks || !this.#guard.held.has(subject)) this.#addUpsert(changes, subject, manifest);
+      this.#addUpsert(changes, this.#subjectOf(manifest), manifest);
     }
     for (const id of gone) {
       const { registry, source } = this.#options;
@@ -212,9 +206,11 @@ export class SourcePublisher implements Disposable {
     }
   }
 
-  #addUpsert(changes: Change[], subject: string, manifest: Manifest): void {
+  #addUpsert(changes: Change[], subject: string, read: Manifest): void {
     const before = this.#published.get(subject);
-    this.#lastContents.delete(subject);
+    const held = this.#guard.held.has(subject) ? this.#lastContents.known.get(subject) : undefined;
+    if (held === undefined) this.#lastContents.delete(subject);
+    const manifest = held === undefined ? read : mergeHeld(held, read);
     const hash = manifestHash(manifest);
     if (before === undefined) changes.push({ subject, manifest, hash, what: "created" });
     else if (before.contentHash !== hash) changes.push({ subject, manifest, hash, what: "updated" });

@@ -91,6 +91,8 @@ describe("Eureka to xDS clients under faults and load", () => {
     }
     const config = {
       nats: { servers: [nats.url] },
+      // Long enough for Eureka's clients to register again, short enough for this test to see the end of it.
+      guard: { holdTime: "20s" },
       eurekaSource: { enabled: true, address: [eureka.url], deltaPeriod: "100ms", refreshPeriod: "2s" },
     };
     collector = stack.use(await startService("eureka-collector", config));
@@ -109,7 +111,7 @@ describe("Eureka to xDS clients under faults and load", () => {
   const converged = () =>
     vi.waitFor(() => {
       for (const observer of observers) expect(viewOf(observer)).toEqual(registrations.truth());
-    }, { timeout: 60_000, interval: 50 });
+    }, { timeout: 90_000, interval: 50 });
 
   /** Changes a random service until the signal aborts; answers how many changes there were. */
   async function churn(signal: AbortSignal): Promise<number> {
