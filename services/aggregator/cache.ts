@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ResourceKind } from "../../shared/model/manifest.ts";
 import { resourceKinds } from "../../shared/model/manifest.ts";
+import { SegmentedResources } from "./segmented-resources.ts";
 
 /** One served resource: its encoded bytes and a small index, nothing more. */
 export interface CachedResource {
@@ -27,6 +28,8 @@ export interface Snapshot {
   /** Hash over all names and versions: equal content has an equal version on every replica. */
   readonly version: string;
   readonly resources: Iterable<CachedResource>;
+  /** The encoded resources in shared pieces, ready to be sent in this order. */
+  readonly pieces: () => Uint8Array[];
   readonly count: number;
 }
 
@@ -35,7 +38,7 @@ class KindCache {
   /** By subject: everything that the stream has. */
   readonly stored = new Map<string, CachedResource>();
   /** By `<namespace>/<name>`: what is served. Of several subjects with one name, the smallest subject. */
-  readonly served = new Map<string, CachedResource>();
+  readonly served = new SegmentedResources();
   /** Subjects that are not served because another source has a resource of the same name. */
   readonly shadowed = new Set<string>();
   readonly versions = new SetHash();
@@ -150,7 +153,8 @@ export class ResourceCache {
   snapshot(kind: ResourceKind, revision: string | undefined): Snapshot {
     const { served, versions, revisioned } = this.#kinds[kind];
     if (revision === undefined || revisioned === 0) {
-      return { version: versions.digest(), resources: served.values(), count: served.size };
+      const resources = { [Symbol.iterator]: () => served.values()[Symbol.iterator]() };
+      return { version: versions.digest(), resources, pieces: () => served.pieces(), count: served.size };
     }
     const visible: CachedResource[] = [];
     const visibleVersions = new SetHash();
@@ -159,7 +163,8 @@ export class ResourceCache {
       visible.push(resource);
       visibleVersions.toggle(`${resource.name}\0${resource.version}`);
     }
-    return { version: visibleVersions.digest(), resources: visible, count: visible.length };
+    const pieces = () => [Buffer.concat(visible.map(({ framed }) => framed))];
+    return { version: visibleVersions.digest(), resources: visible, pieces, count: visible.length };
   }
 
   /** True if clients of different revisions see different resources of that kind. */

@@ -1,5 +1,6 @@
 import type { DiscoveryRequest } from "../../../protos/gen/envoy/service/discovery/v3/discovery_pb.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
+import type { MessagePieces } from "../grpc/grpc-call.ts";
 import type { AggregatorMetrics } from "../metrics.ts";
 import type { ResponseBuilder } from "./response-builder.ts";
 import type { SotwRequest, SotwResponse, SotwView, TypeState } from "./sotw-stream.ts";
@@ -11,7 +12,7 @@ export interface ClientStreamContext {
   /** False while nothing may be answered for our own kinds. */
   readonly isOpen: () => boolean;
   /** Hands an encoded response to the transport. */
-  readonly send: (message: Uint8Array) => void;
+  readonly send: (message: MessagePieces) => void;
   readonly log: Logger;
   readonly metrics: AggregatorMetrics;
   readonly minPushIntervalMs: number;
@@ -95,7 +96,7 @@ export class ClientStream {
     for (const response of toSend) {
       const { message, resources } = this.#context.responses.build(response, this.#revision);
       this.#context.send(message);
-      this.#context.metrics.pushed(response.kind, message.length);
+      this.#context.metrics.pushed(response.kind, message.reduce((sum, piece) => sum + piece.length, 0));
       this.#context.log.debug(
         { client: this.#nodeId, typeUrl: response.typeUrl, version: response.version, resources },
         "sent",

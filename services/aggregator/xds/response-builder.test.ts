@@ -50,7 +50,7 @@ describe("ResponseBuilder", () => {
     for (const name of ["a", "b"]) put(cache, name);
     const { message, resources } = build(builderOf(cache), undefined);
     expect(resources).toBe(2);
-    const response = fromBinary(DiscoveryResponseSchema, message);
+    const response = fromBinary(DiscoveryResponseSchema, Buffer.concat(message));
     expect(response).toMatchObject({ typeUrl, controlPlane: { identifier: "replica-1" } });
     expect(response.resources).toHaveLength(2);
     expect(response.nonce).not.toBe("");
@@ -74,7 +74,9 @@ describe("ResponseBuilder", () => {
     put(cache, "a");
     const builder = builderOf(cache);
     const old = "networking.istio.io/v1alpha3/ServiceEntry";
-    expect(fromBinary(DiscoveryResponseSchema, build(builder, undefined, [], old).message).typeUrl).toBe(old);
+    expect(
+      fromBinary(DiscoveryResponseSchema, Buffer.concat(build(builder, undefined, [], old).message)).typeUrl,
+    ).toBe(old);
   });
 
   test("shows a revision's resources to that revision and to clients without one", () => {

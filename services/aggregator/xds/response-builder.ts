@@ -1,6 +1,7 @@
 import type { ResourceKind } from "../../../shared/model/manifest.ts";
 import type { ResourceCache, Snapshot } from "../cache.ts";
 import { WireWriter } from "../encode/wire-writer.ts";
+import type { MessagePieces } from "../grpc/grpc-call.ts";
 import type { SotwResponse } from "./sotw-stream.ts";
 
 /** The state that all clients of one kind and revision share: its version, and the bytes per type URL. */
@@ -8,13 +9,13 @@ interface SharedSnapshot {
   readonly snapshot: Snapshot;
   readonly nonce: string;
   /** By type URL: the encoded DiscoveryResponse. Built for the first client, handed to all others as it is. */
-  readonly messages: Map<string, Uint8Array>;
+  readonly messages: Map<string, MessagePieces>;
 }
 
 /**
- * Turns {@link SotwResponse}s into encoded DiscoveryResponses. A full response is a join of the cached resources,
- * made once per change, kind, revision and type URL: the twentieth client costs no encoding and no join. For that,
- * the nonce belongs to the content and not to the client.
+ * Turns {@link SotwResponse}s into encoded DiscoveryResponses. A full response is the row of the cache's joined
+ * segments between a head and a tail, made once per change, kind, revision and type URL: the twentieth client costs no
+ * encoding and no copy. For that, the nonce belongs to the content and not to the client.
  */
 export class ResponseBuilder {
   readonly #cache: ResourceCache;
@@ -45,20 +46,20 @@ export class ResponseBuilder {
   }
 
   /** The encoded DiscoveryResponse, and how many resources are in it. The bytes are shared: nobody may change them. */
-  build(response: SotwResponse, revision: string | undefined): { message: Uint8Array; resources: number } {
-    if (response.kind === undefined) return { message: this.#join([], response), resources: 0 };
+  build(response: SotwResponse, revision: string | undefined): { message: MessagePieces; resources: number } {
+    if (response.kind === undefined) return { message: this.#frame([], response), resources: 0 };
     const { snapshot, messages } = this.#sharedSnapshot(response.kind, revision);
     if (response.names.length > 0) {
       const names = new Set(response.names);
       const chosen = [...snapshot.resources].filter((resource) => names.has(resource.name));
       return {
-        message: this.#join(chosen.map((resource) => resource.framed), response),
+        message: this.#frame(chosen.map((resource) => resource.framed), response),
         resources: chosen.length,
       };
     }
     let message = messages.get(response.typeUrl);
     if (message === undefined) {
-      message = this.#join(Array.from(snapshot.resources, (resource) => resource.framed), response);
+      message = this.#frame(snapshot.pieces(), response);
       messages.set(response.typeUrl, message);
     }
     return { message, resources: snapshot.count };
@@ -76,7 +77,7 @@ export class ResponseBuilder {
   }
 
   /** DiscoveryResponse: version_info 1, resources 2, type_url 4, nonce 5, control_plane 6 { identifier 1 }. */
-  #join(framed: readonly Uint8Array[], response: SotwResponse): Uint8Array {
+  #frame(resources: MessagePieces, response: SotwResponse): MessagePieces {
     const writer = this.#writer;
     writer.string(1, response.version);
     const head = writer.finish();
@@ -85,6 +86,6 @@ export class ResponseBuilder {
     writer.message(6, mark);
     writer.string(5, response.nonce);
     writer.string(4, response.typeUrl);
-    return Buffer.concat([head, ...framed, writer.finish()]);
+    return [head, ...resources, writer.finish()];
   }
 }
