@@ -47,6 +47,7 @@ export async function startAggregator(
   const { config, environment, entryLog, moreRoutes } = options;
   const { log, signal } = context;
   const address = xdsListenAddress(config.mcp.serverUrl);
+  refuseSourcesWithoutCollector(config);
   const cache = new ResourceCache();
   const metrics = new AggregatorMetrics(options.metrics);
   const gate = context.use(new SyncGate(sourcesOf(config)));
@@ -80,6 +81,23 @@ export async function startAggregator(
   }
   const finished = ingest.run(entryLog, signal);
   return { xdsAddress: xds.address, http, gate, cache, finished };
+}
+
+/** Registries that have a collector so far. Waiting for another one would mean never to be ready. */
+const collectedRegistries: ReadonlySet<string> = new Set(["eureka"]);
+
+function refuseSourcesWithoutCollector(config: Config): void {
+  const missing = sourcesOf(config).map(({ registry }) => registry).filter((name) =>
+    !collectedRegistries.has(name)
+  );
+  if (missing.length === 0) return;
+  throw new MeshError(
+    "configuration",
+    `Cannot read ${missing.join(", ")}: this version has a collector for ${
+      [...collectedRegistries].join(", ")
+    } only; ` +
+      "switch the source off (enabled: false)",
+  );
 }
 
 /** `xds://host:port` of slime's `Mcp.ServerUrl`; query parameters and paths mean nothing here. */

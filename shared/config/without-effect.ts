@@ -9,6 +9,10 @@ export interface KeyWithoutEffect {
 const neverRead = "slime never read it either";
 const noTracing = "slime's gRPC tracing has no counterpart; the level of all logs is set by LOG_LEVEL";
 
+const stateOfTheWorld =
+  "clients are served state of the world, which every istiod speaks; the incremental dialect isn't served yet";
+const noPods = "labels of pods are not read yet";
+
 const topLevel: readonly KeyWithoutEffect[] = [
   { path: "meshConfigFile", reason: neverRead },
   { path: "enableGrpcTracing", reason: noTracing },
@@ -26,6 +30,9 @@ const topLevel: readonly KeyWithoutEffect[] = [
     path: "registryStartDelay",
     reason: "registries are read at once, and nothing is served before that is done",
   },
+  { path: "mcp.enableIncPush", reason: stateOfTheWorld },
+  { path: "mcp.cleanZombieInterval", reason: stateOfTheWorld },
+  { path: "eurekaSource.labelPatch", reason: noPods },
   { path: "k8sSource.watchedNamespaces", reason: neverRead },
   { path: "zookeeperSource.applicationRegisterRootNode", reason: neverRead },
   { path: "nacosSource.nameWithNs", reason: neverRead },

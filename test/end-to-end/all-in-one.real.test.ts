@@ -104,6 +104,22 @@ describe("all-in-one", () => {
     }
   });
 
+  test("refuses a registry that nobody would collect, in place of never getting ready", async () => {
+    const { http, xds } = await ports();
+    const folder = mkdtempSync(join(tmpdir(), "meshregistry-config-"));
+    try {
+      const file = join(folder, "zk.yaml");
+      writeFileSync(file, 'zookeeperSource: {enabled: true, address: ["127.0.0.1:2181"]}\n');
+      await using process = run(["--config", file, "--http", http, "--xds", xds]);
+      expect(await process.exit).toBe(2);
+      expect(await process.stderr).toContain(
+        "Cannot read zookeeper: this version has a collector for eureka only",
+      );
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   test("lists everything that is wrong with a configuration, and exits with 2", async () => {
     const folder = mkdtempSync(join(tmpdir(), "meshregistry-config-"));
     try {
