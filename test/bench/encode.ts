@@ -65,5 +65,5 @@ function join(builder: ResponseBuilder): number {
     names: [],
     nonce: builder.nonce("ServiceEntry", undefined),
   } as const;
-  return builder.build(response, undefined).message.length;
+  return builder.build(response, undefined).message.reduce((sum, piece) => sum + piece.length, 0);
 }
