@@ -149,6 +149,11 @@ describe("our own file", () => {
       "set the environment variable MESH_REG_ISTIO_REVISION; remove it",
     ]);
   });
+
+  it("says nothing of a switch without effect that is off", () => {
+    expect(report("mcp: {enableIncPush: false}").warnings).toEqual([]);
+    expect(report("mcp: {enableIncPush: true}").warnings).toHaveLength(1);
+  });
 });
 
 describe("Go's decoding rules in a LEGACY block", () => {

@@ -153,10 +153,20 @@ function isWithin(path: KeyPath, other: KeyPath): boolean {
   return path.slice(0, length).every((step, index) => step === other[index]);
 }
 
+/** The value at a path of data; undefined if there is none. */
+function valueAt(data: unknown, path: KeyPath): unknown {
+  return path.reduce<unknown>(
+    (value, key) => typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined,
+    data,
+  );
+}
+
 function withoutEffect(matched: MatchedKeys, shape: FileShape): Problem[] {
   return keysWithoutEffect.flatMap((key) => {
     const path = key.path.split(".");
-    return matched.has(path) ? [{ path, message: withoutEffectMessage(key, shape) }] : [];
+    const said = matched.has(path) &&
+      (key.quietAt === undefined || valueAt(matched.value, path) !== key.quietAt);
+    return said ? [{ path, message: withoutEffectMessage(key, shape) }] : [];
   });
 }
 

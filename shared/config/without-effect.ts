@@ -4,6 +4,8 @@ import type { FileShape } from "./file-shape.ts";
 export interface KeyWithoutEffect {
   readonly path: string;
   readonly reason: string;
+  /** The value with which nothing is missed, so that nothing needs saying: what is off and stays off. */
+  readonly quietAt?: boolean;
 }
 
 const neverRead = "slime never read it either";
@@ -30,9 +32,9 @@ const topLevel: readonly KeyWithoutEffect[] = [
     path: "registryStartDelay",
     reason: "registries are read at once, and nothing is served before that is done",
   },
-  { path: "mcp.enableIncPush", reason: stateOfTheWorld },
+  { path: "mcp.enableIncPush", reason: stateOfTheWorld, quietAt: false },
   { path: "mcp.cleanZombieInterval", reason: stateOfTheWorld },
-  { path: "eurekaSource.labelPatch", reason: noPods },
+  { path: "eurekaSource.labelPatch", reason: noPods, quietAt: false },
   { path: "k8sSource.watchedNamespaces", reason: neverRead },
   { path: "zookeeperSource.applicationRegisterRootNode", reason: neverRead },
   { path: "nacosSource.nameWithNs", reason: neverRead },

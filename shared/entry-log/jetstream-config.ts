@@ -23,6 +23,8 @@ export interface StreamFacts {
   /** When the last message was stored, RFC 3339 with nanoseconds. */
   readonly lastTime: string;
   readonly messages: number;
+  /** How many subjects have a message. Unlike the count of messages, a message that replaces another never moves it. */
+  readonly subjects: number;
   readonly replicas: number;
   readonly allowsTtl: boolean;
 }
@@ -62,6 +64,7 @@ export function factsOf({ created, config, state }: StreamInfo): StreamFacts {
     lastSequence: state.last_seq,
     lastTime: state.last_ts,
     messages: state.messages,
+    subjects: state.num_subjects ?? state.messages,
     replicas: config.num_replicas,
     allowsTtl: config.allow_msg_ttl === true,
   };

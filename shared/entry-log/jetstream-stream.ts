@@ -186,7 +186,7 @@ export class StreamWatch {
       this.#start(`stream was recreated (${now.created}, before: ${before.created})`, now);
     } else if (now.lastSequence < lastSequence) {
       this.#start(`stream was rolled back from sequence ${lastSequence} to ${now.lastSequence}`, now);
-    } else if (now.firstSequence > before.lastSequence && now.messages < before.messages) {
+    } else if (now.firstSequence > before.lastSequence && now.subjects < before.subjects) {
       this.#start("stream was purged", now);
     }
   }
