@@ -4,6 +4,7 @@ import { formatGoDuration } from "./duration.ts";
 import type { Duration } from "./duration.ts";
 import { checkEndpoints } from "./network-checks.ts";
 import type { Config } from "./schema.ts";
+import { checkServing } from "./serving-checks.ts";
 
 /** Something that single values don't show: keys that don't go together, or a value that can't work. */
 export interface Contradiction {
@@ -35,6 +36,7 @@ export function contradictionsOf(config: Config): readonly Contradiction[] {
     ...notNegative(["retention", "emptyServices"], config.retention.emptyServices),
     ...notNegative(["mcp", "cleanZombieInterval"], config.mcp.cleanZombieInterval),
     ...checkIncrementalPush(config.mcp),
+    ...checkServing(config),
   ];
 }
 
@@ -87,6 +89,14 @@ function checkZookeeper(source: Config["zookeeperSource"]): Contradiction[] {
     found.push(
       own(path, `${unexpected('"polling" or "watching"', source.mode, path)}, which is taken for watching`),
     );
+  }
+  if ((source.username === "") !== (source.password === "")) {
+    const missing = source.username === "" ? "username" : "password";
+    const message = "expected username and password together, found only the other one";
+    found.push(always(["zookeeperSource", missing], message));
+  }
+  if (source.metadataServiceTimeout < 0) {
+    found.push(...notNegative(["zookeeperSource", "metadataServiceTimeout"], source.metadataServiceTimeout));
   }
   return found;
 }

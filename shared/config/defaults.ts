@@ -16,6 +16,7 @@ export function underlyingDefaults(data: unknown, ownFile: boolean, env: Environ
     mcp: ownFile ? {} : { enableIncPush: true },
     k8s: { clusterId, clusterRegistriesNamespace: podNamespace },
     retention: profile === "slime" ? { emptyServices: "0" } : {},
+    zookeeperSource: profile === "slime" ? { applicationRoots: [] } : {},
   });
 }
 

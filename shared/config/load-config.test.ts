@@ -151,8 +151,8 @@ describe("our own file", () => {
   });
 
   it("says nothing of a switch without effect that is off", () => {
-    expect(report("mcp: {enableIncPush: false}").warnings).toEqual([]);
-    expect(report("mcp: {enableIncPush: true}").warnings).toHaveLength(1);
+    expect(report("eurekaSource: {labelPatch: false}").warnings).toEqual([]);
+    expect(report("eurekaSource: {labelPatch: true}").warnings).toHaveLength(1);
   });
 });
 

@@ -52,7 +52,10 @@ export function checkEndpoints(config: Config): readonly Contradiction[] {
   if (config.zookeeperSource.enabled) {
     for (const [index, each] of config.zookeeperSource.address.entries()) {
       const path = ["zookeeperSource", "address", index];
-      check(path, each, 'a server such as "host:2181"', isHostPort(each) || isHost(each), "own");
+      const isLast = index === config.zookeeperSource.address.length - 1;
+      // ZooKeeper's connect string has one chroot, behind the last host.
+      const server = isLast ? each.replace(/(\/[^/]+)+$/, "") : each;
+      check(path, each, 'a server such as "host:2181"', isHostPort(server) || isHost(server), "own");
     }
   }
   return found;

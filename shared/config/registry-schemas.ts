@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { duration, flag, integer, section, text, texts, wholeNumber } from "./fields.ts";
+import { duration, flag, integer, section, text, texts, uint32, wholeNumber } from "./fields.ts";
 import { ServiceSelector, sourceShape } from "./source-schema.ts";
 
 /** The four sources, each with slime's keys in the order of slime's struct, ours at the end. */
@@ -104,12 +104,16 @@ export const ZookeeperSource = section({
     defaultServiceNs: "",
     resourceNs: "dubbo",
   }),
-  address: texts().describe("`host:port` of each server of the ensemble"),
+  address: texts().describe(
+    "`host:port` of each server of the ensemble; the last one may end in a chroot: `host:port/path`",
+  ),
   ignoreLabel: texts(["pid", "timestamp", "dubbo"]).describe("URL parameters that don't become labels"),
   connectionTimeout: duration("30s").describe("Session timeout"),
   registryRootNode: text("/dubbo").describe("Root node of the interfaces"),
   applicationRegisterRootNode: text().describe("Never read in slime"),
-  mode: text("polling").describe("`polling`; anything else is watching"),
+  mode: text("watching").describe(
+    "`watching` (slime's default is `polling`) or `polling`; anything else is watching",
+  ),
   watchingWorkerCount: integer(10).describe("Workers in watching mode"),
   watchingResyncCron: text().describe("Cron specs, separated by commas, of complete reads in watching mode"),
   watchingDebounce: WatchingDebounce.optional().describe("Holds back bursts of events; absent: off"),
@@ -124,6 +128,23 @@ export const ZookeeperSource = section({
   ),
   hostSuffix: text().describe("Appended to the host only"),
   consumerPath: text().describe("Node of the consumers under an interface; empty: `/consumers`; `-`: none"),
+  applicationRoots: texts(["/services"]).describe(
+    "Nodes with the instances of Dubbo 3 applications and of Spring Cloud; empty (default in the slime profile): none",
+  ),
+  metadataServiceTimeout: duration("2s").describe(
+    "How long a Dubbo 3 provider may take to tell what it offers, where ZooKeeper doesn't; 0: never ask",
+  ),
+  driver: z.enum(["pure", "native"]).default("pure").describe(
+    "`pure`: our own client; `native`: the `zookeeper` package (C client, Node only, installed separately)",
+  ),
+  username: text().describe("User of ZooKeeper's digest authentication"),
+  password: text().describe("Password of that user"),
+  tls: section({
+    caFile: text().describe("Path of the CA certificates; empty: those of the system"),
+    certFile: text().describe("Path of the client certificate"),
+    keyFile: text().describe("Path of the client certificate's key"),
+  }).optional().describe("TLS to ZooKeeper; absent: plain TCP"),
+  maxFrameBytes: uint32(67_108_864).describe("Largest answer of ZooKeeper that is taken, in bytes"),
 });
 /** See {@link ZookeeperSource}. Durations are milliseconds. */
 export type ZookeeperSource = z.output<typeof ZookeeperSource>;

@@ -61,6 +61,59 @@ const Nats = section({
   replicas: uint32(1).describe("Replicas of the stream, 1 to 5"),
 });
 
+/** Who connects to an xDS listener, and what it is shown. */
+const Listener = section({
+  address: text().describe("`xds://host:port`, or `http://host:port` for istio-mcp's long polling"),
+  dialect: z.enum(["auto", "stateOfTheWorld", "incremental"]).default("auto").describe(
+    "What `StreamAggregatedResources` speaks: `auto`: by `mcp.enableIncPush` and the client's node metadata",
+  ),
+  revision: text().describe(
+    "Show only resources of this Istio revision, and those of none; empty: the client's own",
+  ),
+  namespaces: texts().describe("Show only resources of these namespaces; empty: all"),
+  registries: texts().describe("Show only resources of these registries; empty: all"),
+});
+
+const Xds = section({
+  shards: uint32(1).describe(
+    "Listeners that the catalogue is spread over, on consecutive ports from that of `mcp.serverUrl`",
+  ),
+  listeners: z.array(Listener).default([]).describe("Further listeners beside `mcp.serverUrl`"),
+  tls: section({
+    certFile: text().describe("Path of the server's certificate chain; read again when it changes"),
+    keyFile: text().describe("Path of its key"),
+    clientCaFile: text().describe(
+      "Path of the CA certificates of clients; empty: clients need no certificate",
+    ),
+    allowedSans: texts().describe(
+      "Subject alternative names that clients may have, such as `spiffe://cluster.local/ns/istio-system/sa/istiod`; empty: any",
+    ),
+  }).optional().describe("TLS for istiod; absent: plain HTTP/2"),
+  maxMessageBytes: uint32(4_194_304).describe(
+    "Largest message of a Delta or incremental response, in bytes; a single larger resource is sent alone",
+  ),
+  maxRequestBytes: uint32(67_108_864).describe("Largest request that is taken, in bytes"),
+  maxStreams: uint32(1000).describe("Streams at the same time, over all listeners"),
+  keepaliveInterval: duration("30s").describe("How often an idle connection is pinged; 0: never"),
+  keepaliveTimeout: duration("10s").describe("How long the answer to a ping may take"),
+  ackTimeout: duration("5m").describe(
+    "A client that leaves a response unacknowledged for longer is dropped; 0: never",
+  ),
+  nackBackoff: duration("10s").describe(
+    "How long a refused resource isn't sent again to the client that refused it, unless it changes; doubles up to 5m",
+  ),
+  drainTime: duration("5s").describe("How long clients are given to leave at shutdown"),
+});
+
+const VirtualAddresses = section({
+  mode: z.enum(["auto", "always", "never"]).default("auto").describe(
+    "`auto`: hosts with a port that isn't HTTP, in the `istio` profile; `always`: every host; `never`: none",
+  ),
+  ipv4Range: text("241.0.0.0/8").describe("IPv4 range that the addresses are taken from"),
+  ipv6Range: text().describe("IPv6 range for a second address of each host; empty: none"),
+  releaseAfter: duration("24h").describe("How long an address stays reserved after its host is gone"),
+});
+
 const Guard = section({
   maxShrinkPercent: z.number().min(0).max(100).default(30).describe(
     "Hold back a read that takes away more than this share of a source's endpoints; 100: never",
@@ -103,6 +156,16 @@ export const ConfigSchema = section({
   push: section({
     minInterval: duration("0").describe("Shortest time between two full state-of-the-world pushes"),
   }).prefault({}).describe("Pushes to istiod"),
+  xds: Xds.prefault({}).describe("How istiod is served"),
+  virtualAddresses: VirtualAddresses.prefault({}).describe(
+    "Addresses for hosts that Istio can't tell apart by name",
+  ),
+  state: section({
+    folder: text().describe(
+      "Folder where the last good state is kept, to be served when NATS can't be reached at the start; empty: none",
+    ),
+    interval: duration("30s").describe("Shortest time between two writes of it"),
+  }).prefault({}).describe("The aggregator's state on disk"),
   guard: Guard.prefault({}).describe("Protection against mass deletion"),
   retention: section({
     emptyServices: duration("24h").describe(

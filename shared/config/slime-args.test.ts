@@ -83,6 +83,8 @@ const answered = `{
 describe("toSlimeArgs", () => {
   it("prints what a running slime answered, to the byte", () => {
     const config = load({
+      // The one default that differs: without a word about it, ZooKeeper is watched.
+      ZookeeperSource: { Mode: "polling" },
       Mcp: { ServerUrl: "xds://127.0.0.1:28010", EnableIncPush: false },
       K8S: { ApiServerUrlForDeploy: "http://127.0.0.1:41601" },
       EurekaSource: { Enabled: true, RefreshPeriod: "2s", Address: ["http://127.0.0.1:28761/eureka"] },

@@ -29,9 +29,19 @@ export const ownKeys: ReadonlySet<string> = new Set([
   "push",
   "guard",
   "retention",
+  "state",
+  "virtualAddresses",
+  "xds",
   "eurekaSource.deltaPeriod",
   "eurekaSource.maxResponseBytes",
   "eurekaSource.requestTimeout",
+  "zookeeperSource.applicationRoots",
+  "zookeeperSource.driver",
+  "zookeeperSource.maxFrameBytes",
+  "zookeeperSource.metadataServiceTimeout",
+  "zookeeperSource.password",
+  "zookeeperSource.tls",
+  "zookeeperSource.username",
 ]);
 
 /** Slime's spelling of one of our keys: `eurekaSource` is `EurekaSource`, `k8s` is `K8S`. */

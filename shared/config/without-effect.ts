@@ -11,8 +11,6 @@ export interface KeyWithoutEffect {
 const neverRead = "slime never read it either";
 const noTracing = "slime's gRPC tracing has no counterpart; the level of all logs is set by LOG_LEVEL";
 
-const stateOfTheWorld =
-  "clients are served state of the world, which every istiod speaks; the incremental dialect isn't served yet";
 const noPods = "labels of pods are not read yet";
 
 const topLevel: readonly KeyWithoutEffect[] = [
@@ -32,9 +30,8 @@ const topLevel: readonly KeyWithoutEffect[] = [
     path: "registryStartDelay",
     reason: "registries are read at once, and nothing is served before that is done",
   },
-  { path: "mcp.enableIncPush", reason: stateOfTheWorld, quietAt: false },
-  { path: "mcp.cleanZombieInterval", reason: stateOfTheWorld },
   { path: "eurekaSource.labelPatch", reason: noPods, quietAt: false },
+  { path: "zookeeperSource.labelPatch", reason: noPods, quietAt: false },
   { path: "k8sSource.watchedNamespaces", reason: neverRead },
   { path: "zookeeperSource.applicationRegisterRootNode", reason: neverRead },
   { path: "nacosSource.nameWithNs", reason: neverRead },

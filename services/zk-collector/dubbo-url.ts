@@ -1,0 +1,16 @@
+/**
+ * A Dubbo URL, decoded: of a provider, a consumer or a configurator. Providers that are registered at application
+ * level only are brought into the same form.
+ */
+export interface DubboUrl {
+  /** Lower case: `dubbo`, `tri`, `rest`, `consumer`, `override`, … */
+  readonly protocol: string;
+  /** IPv4 or IPv6 address without brackets, or host name. */
+  readonly host: string;
+  /** 0 if the URL has none. */
+  readonly port: number;
+  /** Without the leading slash; the interface, maybe behind a context path. */
+  readonly path: string;
+  /** Decoded parameters. `default.X` stands beside `X`. The prototype is null. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
