@@ -10,7 +10,7 @@ import type { ServiceEntryManifest } from "../../shared/model/manifest.ts";
 import { allSubjects } from "../../shared/model/subject.ts";
 import { EurekaCollector } from "./collector.ts";
 import { silentLog } from "./eureka-rig.ts";
-import { CollectorMetrics } from "./metrics.ts";
+import { CollectorMetrics } from "../../shared/collector/collector-metrics.ts";
 
 /** How a test's collector differs from the usual one. */
 export interface CollectorRigOptions {

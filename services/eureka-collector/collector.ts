@@ -12,7 +12,7 @@ import { EurekaCluster } from "./cluster.ts";
 import type { ClusterUpdate } from "./cluster.ts";
 import type { ClusterApplication } from "./convert.ts";
 import { convertService, eurekaRules, serviceKey } from "./convert.ts";
-import type { CollectorMetrics } from "./metrics.ts";
+import type { CollectorMetrics } from "../../shared/collector/collector-metrics.ts";
 
 /** What a collector of Eureka needs. */
 export interface EurekaCollectorOptions {

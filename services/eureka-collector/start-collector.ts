@@ -6,7 +6,7 @@ import type { Config, ConversionEnvironment } from "../../shared/config/mod.ts";
 import type { EntryLog } from "../../shared/entry-log/entry-log.ts";
 import type { ServiceContext } from "../../shared/runtime/run-service.ts";
 import { EurekaCollector } from "./collector.ts";
-import { CollectorMetrics } from "./metrics.ts";
+import { CollectorMetrics } from "../../shared/collector/collector-metrics.ts";
 
 export interface StartCollectorOptions {
   readonly config: Config;

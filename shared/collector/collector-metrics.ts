@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram } from "prom-client";
 import type { Registry } from "prom-client";
-import type { PublishSummary } from "../../shared/collector/source-publisher.ts";
+import type { PublishSummary } from "./source-publisher.ts";
 
 /** A collector's metrics. Names that slime has keep their meaning; counters count up only. */
 export class CollectorMetrics {
