@@ -100,7 +100,8 @@ async function runRecipe(recipe: Recipe, work: string, result: string, logFile: 
       // Maven writes beside its sources: give it a copy.
       const project = join(work, "project");
       await cp(join(import.meta.dirname, recipe.source), project, { recursive: true });
-      await runTool("mvn", ["-B", "-ntp", "-DskipTests", "package"], project, logFile, {});
+      const properties = Object.entries(recipe.properties ?? {}).map(([key, value]) => `-D${key}=${value}`);
+      await runTool("mvn", ["-B", "-ntp", "-DskipTests", ...properties, "package"], project, logFile, {});
       return await rename(join(project, "target", recipe.executable), join(result, recipe.executable));
     }
   }

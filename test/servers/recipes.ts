@@ -2,7 +2,7 @@
 interface RecipeBase {
   /** Shown to people, and part of the path in the cache. */
   readonly version: string;
-  /** The file in the server's cache folder that is started. */
+  /** The file in the server's cache folder that is started, or the folder with its jars. */
   readonly executable: string;
   /** Seconds on two free cores with empty caches; only for the progress display. */
   readonly expectedSeconds: number;
@@ -31,8 +31,10 @@ export interface GoBuildRecipe extends RecipeBase {
 /** A Maven project of ours. */
 export interface MavenRecipe extends RecipeBase {
   readonly kind: "maven";
-  /** Folder of the project, below this one. */
+  /** Folder of the project, below this one. Its build leaves the executable, or a folder of jars, in `target`. */
   readonly source: string;
+  /** Properties of the project that differ from what its file says. */
+  readonly properties?: Readonly<Record<string, string>>;
 }
 
 /** How one server is made. */
@@ -43,6 +45,19 @@ const istio122 = "v0.0.0-20240218163812-d80ef7b19049";
 
 /** Istio's binaries report this as their version; without it they say "unknown". */
 const istioVersion = (version: string) => [`-X istio.io/istio/pkg/version.buildVersion=${version}`];
+
+/** The jars of one version of ZooKeeper's server, and of the logging interface that this version was made for. */
+function zooKeeper(version: string, slf4j: string) {
+  return {
+    kind: "maven",
+    version,
+    source: "zookeeper",
+    properties: { "zookeeper.version": version, "slf4j.version": slf4j },
+    executable: "lib",
+    expectedSeconds: 20,
+    quick: true,
+  } as const satisfies MavenRecipe;
+}
 
 /**
  * Every real server, in the order in which they are built: the quick ones first, and istioctl after the istiod whose
@@ -66,6 +81,9 @@ export const recipes = {
     expectedSeconds: 90,
     quick: true,
   },
+  "zookeeper-3.9": zooKeeper("3.9.5", "2.0.13"),
+  "zookeeper-3.8": zooKeeper("3.8.4", "1.7.36"),
+  "zookeeper-3.4": zooKeeper("3.4.14", "1.7.36"),
   "istiod-latest": {
     kind: "go-build",
     version: istioLatest,
