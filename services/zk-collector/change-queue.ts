@@ -1,0 +1,80 @@
+import type { DebounceRules } from "./watching-debounce.ts";
+import { WatchingDebounce } from "./watching-debounce.ts";
+
+/**
+ * A loss waits this long for what may follow: Dubbo and Curator delete a node that exists and create it again, which
+ * is no change at all. In milliseconds.
+ */
+const lossDelayMs = 4;
+
+interface Waiting {
+  dueAtMs: number;
+  /** True if providers went. */
+  lost: boolean;
+}
+
+/** What is to be converted and published again, and when. The clock is passed in, in milliseconds of a monotonic one. */
+export class ChangeQueue {
+  readonly #debounceRules: DebounceRules | undefined;
+  readonly #debounces = new Map<string, WatchingDebounce>();
+  readonly #waiting = new Map<string, Waiting>();
+
+  constructor(debounce: DebounceRules | undefined) {
+    this.#debounceRules = debounce;
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Takes note that something changed; `cameOrWent` is how many providers there are more, or fewer. */
+  mark(key: string, cameOrWent: number, nowMs: number): void {
+    const waiting = this.#waiting.get(key);
+    // What came after a loss belongs to it: both are published at once, at the time of the second.
+    const dueAtMs = nowMs + (cameOrWent < 0 ? lossDelayMs : 0) + this.#debounce(key, nowMs);
+    const lost = cameOrWent < 0 || waiting?.lost === true;
+    this.#waiting.set(key, { dueAtMs, lost });
+  }
+
+  /** Puts back what couldn't be published. */
+  putBack(keys: Iterable<string>, nowMs: number): void {
+    for (const key of keys) {
+      if (!this.#waiting.has(key)) this.#waiting.set(key, { dueAtMs: nowMs, lost: true });
+    }
+  }
+
+  /** Takes what is due; without `losses` only what lost no provider. */
+  takeDue(nowMs: number, losses: boolean): Set<string> {
+    const due = new Set<string>();
+    for (const [key, { dueAtMs, lost }] of this.#waiting) {
+      if (dueAtMs > nowMs || (lost && !losses)) continue;
+      due.add(key);
+      this.#waiting.delete(key);
+      this.#debounces.get(key)?.converted(nowMs);
+    }
+    return due;
+  }
+
+  /** Forgets everything: all of it was published. */
+  clear(): void {
+    this.#waiting.clear();
+  }
+
+  /** How long until something is due, in milliseconds; undefined if nothing waits. */
+  msUntilDue(nowMs: number): number | undefined {
+    if (this.#waiting.size === 0) return undefined;
+    let dueAtMs = Number.POSITIVE_INFINITY;
+    for (const waiting of this.#waiting.values()) dueAtMs = Math.min(dueAtMs, waiting.dueAtMs);
+    return Math.max(0, dueAtMs - nowMs);
+  }
+
+  #debounce(key: string, nowMs: number): number {
+    if (this.#debounceRules === undefined) return 0;
+    let debounce = this.#debounces.get(key);
+    if (debounce === undefined) {
+      debounce = new WatchingDebounce(this.#debounceRules);
+      this.#debounces.set(key, debounce);
+    }
+    return debounce.delayMs(nowMs);
+  }
+}
