@@ -17,10 +17,11 @@ export function selfSignedCertificate(): Certificate {
   const folder = mkdtempSync(join(tmpdir(), "meshregistry-certificate-"));
   const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
   try {
-    execFileSync("openssl", [
-      ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"],
-      ...["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", cert],
-    ], { stdio: ["ignore", "pipe", "pipe"] });
+    const name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+    const make = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"];
+    execFileSync("openssl", [...make, ...name, "-keyout", key, "-out", cert], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     return { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") };
   } finally {
     rmSync(folder, { recursive: true, force: true });
