@@ -199,7 +199,8 @@ describe("configuration", () => {
   test.each(filesBelow("deploy", "meshregistry.yaml"))("%s is in order and fits the manifests", (path) => {
     const { config, warnings } = configOf(path);
     expect(warnings.map(formatIssue)).toEqual([]);
-    expect(config.eurekaSource.enabled).toBe(true);
+    // The overlays take both collectors; one whose source is off would not start.
+    expect([config.eurekaSource.enabled, config.zookeeperSource.enabled]).toEqual([true, true]);
     const aggregator = selected({ "app.kubernetes.io/name": "aggregator" });
     expect(config.mcp.serverUrl).toBe(`xds://0.0.0.0:${portOf(aggregator, "grpc-xds")}`);
     const addresses = services.flatMap(({ metadata, spec }) =>
