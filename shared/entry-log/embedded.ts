@@ -1,5 +1,6 @@
 import { MeshError } from "../runtime/errors.ts";
 import { streamIdOf } from "../model/cursor.ts";
+import { subjectRoot } from "../model/subject.ts";
 import { unfitSubject } from "./unfit-subject.ts";
 import { abortedError } from "./waiting.ts";
 import type { EntryLog, LogEntry, LogEvent, LogRecord, LogStatus, PublishResult } from "./entry-log.ts";
@@ -22,12 +23,15 @@ export class EmbeddedEntryLog implements EntryLog {
   readonly #entries = new Map<string, Stored>();
   readonly #readers = new Set<Reader>();
   readonly #streamId: string;
+  readonly #root: string;
   readonly #tombstones: { readonly stored: Stored; readonly atMs: number }[] = [];
   #lastSequence = 0;
   #closed = false;
 
-  constructor(createdAt: Date = new Date()) {
+  /** `root`: the log takes the subjects below this one. */
+  constructor(createdAt: Date = new Date(), root: string = subjectRoot) {
     this.#streamId = streamIdOf(createdAt);
+    this.#root = root;
   }
 
   publish(records: readonly LogRecord[], signal?: AbortSignal): Promise<PublishResult[]> {
@@ -39,7 +43,7 @@ export class EmbeddedEntryLog implements EntryLog {
   }
 
   #store(record: LogRecord): PublishResult {
-    const unfit = unfitSubject(record.subject);
+    const unfit = unfitSubject(record.subject, this.#root);
     if (unfit !== undefined) return { status: "rejected", reason: unfit };
     const last = this.#entries.get(record.subject);
     if (record.expectedSequence !== undefined && record.expectedSequence !== (last?.sequence ?? 0)) {

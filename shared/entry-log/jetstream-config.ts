@@ -1,11 +1,13 @@
 import { DiscardPolicy, RetentionPolicy, StorageType, StoreCompression } from "@nats-io/jetstream";
 import type { StreamConfig, StreamInfo } from "@nats-io/jetstream";
 import { streamIdOf } from "../model/cursor.ts";
-import { allSubjects } from "../model/subject.ts";
+import { subjectRoot } from "../model/subject.ts";
 
 /** Which stream, and how it is made if it is missing. */
 export interface StreamOptions {
   readonly stream: string;
+  /** Its subjects are those below this one. */
+  readonly root: string;
   readonly replicas: number;
   /** The prefix of the JetStream API, where it is imported from another account. Default `$JS.API`. */
   readonly apiPrefix?: string | undefined;
@@ -34,12 +36,14 @@ export const essentialSettings = ["max_msgs_per_subject", "allow_direct", "allow
 
 /** The configuration of a stream that we create. */
 export function configOf(
-  { stream, replicas }: StreamOptions,
+  { stream, root, replicas }: StreamOptions,
 ): Partial<StreamConfig> & { readonly name: string } {
   return {
     name: stream,
-    subjects: [allSubjects],
-    description: "meshregistry: the last state of every resource, and its changes",
+    subjects: [`${root}.>`],
+    description: root === subjectRoot
+      ? "meshregistry: the last state of every resource, and its changes"
+      : "meshregistry: which host has which virtual address",
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.Old,

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { headers as createHeaders } from "@nats-io/transport-node";
+import { subjectRoot } from "../model/subject.ts";
 import { errorText } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/log.ts";
 import { lastOf } from "./jetstream-direct.ts";
@@ -13,6 +14,8 @@ import type { PartsReference } from "./wire.ts";
 export interface PublisherContext extends DirectReader {
   readonly watch: StreamWatch;
   readonly pipeline: Pipeline;
+  /** The stream's subjects are those below this one. */
+  readonly root: string;
   readonly log: Logger;
   /** How long tombstones are kept, in milliseconds. */
   readonly tombstoneTtlMs: number;
@@ -40,7 +43,7 @@ export class PartsKeeper {
     if (parts === undefined) this.#current.delete(subject);
     else this.#current.set(subject, parts);
     if (old !== undefined) this.remove(subject, old);
-    this.#sweepInTime(subject);
+    if (this.#context.root === subjectRoot) this.#sweepInTime(subject);
   }
 
   /** Replaces parts by tombstones, in the background: whether that succeeds matters to nobody but the disk. */

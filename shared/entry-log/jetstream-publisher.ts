@@ -65,7 +65,7 @@ export class Publisher {
 
   async #send(record: LogRecord, body: EncodedBody, signal: AbortSignal): Promise<PublishResult> {
     const { subject, expectedSequence } = record;
-    const unfit = unfitSubject(subject);
+    const unfit = unfitSubject(subject, this.#context.root);
     if (unfit !== undefined) return { status: "rejected", reason: unfit };
     const headers = createHeaders();
     if (expectedSequence !== undefined) headers.set(wireHeaders.expectedSequence, String(expectedSequence));

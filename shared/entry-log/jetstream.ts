@@ -1,4 +1,5 @@
 import type { Logger } from "../runtime/log.ts";
+import { subjectRoot } from "../model/subject.ts";
 import { errorText, MeshError } from "../runtime/errors.ts";
 import type { EntryLog, LogEntry, LogEvent, LogRecord, LogStatus, PublishResult } from "./entry-log.ts";
 import { NatsLink } from "./jetstream-connection.ts";
@@ -16,6 +17,8 @@ import { Backoff } from "./waiting.ts";
 export interface JetStreamOptions extends NatsOptions {
   /** Default `MESH_ENTRIES`. */
   readonly stream?: string | undefined;
+  /** Its subjects are those below this one; default `mesh.entries`. */
+  readonly root?: string | undefined;
   /** How many servers of the cluster keep a copy, when we create the stream: 1 to 5, default 1. */
   readonly replicas?: number | undefined;
   /** Default `$JS.API`; another where JetStream is imported from a different account. */
@@ -60,16 +63,16 @@ export class JetStreamEntryLog implements EntryLog {
 
   private constructor(options: JetStreamOptions) {
     const { stream = defaultStream, replicas = 1, apiPrefix = "$JS.API", create = true, log } = options;
-    const { tombstoneTtlMs = defaultTombstoneTtlMs } = options;
+    const { root = subjectRoot, tombstoneTtlMs = defaultTombstoneTtlMs } = options;
     this.#link = new NatsLink(options, log);
-    this.#watch = new StreamWatch(this.#link, { stream, replicas, apiPrefix, create }, log);
+    this.#watch = new StreamWatch(this.#link, { stream, root, replicas, apiPrefix, create }, log);
     this.#pipeline = new Pipeline(this.#link, log, () => {
       this.#watch.check(this.#link.signal).catch(() => {});
     });
     const direct = { link: this.#link, stream, apiPrefix };
     const decoder = new EntryDecoder(direct, log);
     this.#context = { ...direct, watch: this.#watch, decoder, log, tombstoneTtlMs };
-    this.#publisher = new Publisher({ ...this.#context, pipeline: this.#pipeline });
+    this.#publisher = new Publisher({ ...this.#context, root, pipeline: this.#pipeline });
   }
 
   /** Starts connecting and answers at once; everything waits until NATS is there, {@link status} says whether it is. */

@@ -1,6 +1,7 @@
 import type { Config } from "../config/mod.ts";
 import { MeshError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/log.ts";
+import { EmbeddedEntryLog } from "./embedded.ts";
 import type { EntryLog } from "./entry-log.ts";
 import { JetStreamEntryLog } from "./jetstream.ts";
 
@@ -10,7 +11,35 @@ import { JetStreamEntryLog } from "./jetstream.ts";
  * @throws MeshError `configuration` without `nats.servers`: an embedded log would be shared with nobody.
  */
 export function openSharedEntryLog(config: Config, name: string, log: Logger): EntryLog {
-  const { servers, stream, replicas, tls, ...credentials } = config.nats;
+  return openStream(config, { name, stream: config.nats.stream }, log);
+}
+
+/**
+ * The key-value bucket in which the aggregators write down who has which virtual address: in NATS, or of this process
+ * where the entry log is embedded, too. It is a log like that of the entries, of subjects `<root>.<key>`, so claims
+ * have its compare-and-set, its pipelining and its honesty about resets. For people it is a bucket of NATS' own kind:
+ * a bucket `B` is a stream `KV_B` with the subjects `$KV.B.>` (NATS ADR-8), and `nats kv ls B` shows it. Each entry log
+ * has a bucket of its own, named after it: two meshes in one NATS don't know each other's hosts.
+ */
+export function openAddressBucket(
+  config: Config,
+  name: string,
+  log: Logger,
+): { readonly bucket: EntryLog; readonly root: string } {
+  const bucket = `${config.nats.stream}_ADDRESSES`;
+  const root = `$KV.${bucket}`;
+  if (config.nats.servers.length === 0) return { bucket: new EmbeddedEntryLog(new Date(), root), root };
+  const stream = `KV_${bucket}`;
+  return { bucket: openStream(config, { name: `${name} addresses`, stream, root }, log), root };
+}
+
+function openStream(
+  config: Config,
+  what: { readonly name: string; readonly stream: string; readonly root?: string },
+  log: Logger,
+): EntryLog {
+  const { servers, replicas, tls, stream: _stream, ...credentials } = config.nats;
+  const { name, stream, root } = what;
   if (servers.length === 0) {
     throw new MeshError(
       "configuration",
@@ -21,6 +50,7 @@ export function openSharedEntryLog(config: Config, name: string, log: Logger): E
     servers,
     name,
     stream,
+    root,
     replicas,
     user: given(credentials.user),
     password: given(credentials.password),

@@ -6,9 +6,12 @@ import { subjectRoot } from "../model/subject.ts";
  */
 export const longestSubject = 3800;
 
-/** Why nothing can be stored under a subject, ever; undefined if it can. Both logs ask this. */
-export function unfitSubject(subject: string): string | undefined {
-  if (!subject.startsWith(`${subjectRoot}.`)) return `subject is not under ${subjectRoot}`;
+/**
+ * Why nothing can be stored under a subject, ever, in a log of the subjects below `root`; undefined if it can. Both
+ * logs ask this.
+ */
+export function unfitSubject(subject: string, root: string = subjectRoot): string | undefined {
+  if (!subject.startsWith(`${root}.`)) return `subject is not under ${root}`;
   if (Buffer.byteLength(subject) > longestSubject) return `subject is longer than ${longestSubject} bytes`;
   return unfitTokens.test(subject) ? "not a valid subject" : undefined;
 }
