@@ -1,6 +1,9 @@
 import { Counter, Gauge, Histogram } from "prom-client";
 import type { Registry } from "prom-client";
-import type { PublishSummary } from "./source-publisher.ts";
+import type { PublishSummary, SidecarSummary } from "./publish-summary.ts";
+
+const changesOfServiceEntries = ["created", "updated", "emptied", "deleted"] as const;
+const changesOfSidecars = ["created", "updated", "deleted"] as const;
 
 /** A collector's metrics. Names that slime has keep their meaning; counters count up only. */
 export class CollectorMetrics {
@@ -8,7 +11,8 @@ export class CollectorMetrics {
   readonly #source: string;
   readonly #polls: Counter;
   readonly #pollSeconds: Histogram;
-  readonly #changes: Readonly<Record<"created" | "updated" | "emptied" | "deleted", Counter>>;
+  readonly #changes: Readonly<Record<(typeof changesOfServiceEntries)[number], Counter>>;
+  readonly #sidecarChanges: Readonly<Record<keyof SidecarSummary, Counter>>;
   readonly #held: Gauge;
 
   constructor(registry: Registry, source: string) {
@@ -38,6 +42,11 @@ export class CollectorMetrics {
         "ServiceEntries removed after having been empty.",
       ),
     };
+    this.#sidecarChanges = {
+      created: counter("meshregistry_sidecar_creation", "Sidecars published for the first time."),
+      updated: counter("meshregistry_sidecar_update", "Sidecars published with other content."),
+      deleted: counter("meshregistry_sidecar_deletion", "Sidecars removed with their applications."),
+    };
     this.#held = new Gauge({
       name: "meshregistry_held_service_entries",
       help: "ServiceEntries whose losses are held back by the mass-deletion guard.",
@@ -61,9 +70,12 @@ export class CollectorMetrics {
   /** Counts what was published. */
   published(summary: PublishSummary): void {
     const labels = { source: this.#source };
-    for (const [what, metric] of Object.entries(this.#changes)) {
-      const count = Object.entries(summary).find(([key]) => key === what)?.[1] ?? 0;
-      if (count > 0) metric.inc(labels, count);
+    for (const what of changesOfServiceEntries) {
+      if (summary[what] > 0) this.#changes[what].inc(labels, summary[what]);
+    }
+    for (const what of changesOfSidecars) {
+      const count = summary.sidecars?.[what] ?? 0;
+      if (count > 0) this.#sidecarChanges[what].inc(labels, count);
     }
     this.#held.set(labels, summary.held);
   }

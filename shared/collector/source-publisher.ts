@@ -1,20 +1,17 @@
 import type { EntryLog, LogRecord, PublishResult } from "../entry-log/entry-log.ts";
-import type { Manifest } from "../model/manifest.ts";
-import { encodeSubject, sourceFilter, syncMarkerSubject } from "../model/subject.ts";
+import type { Manifest, SidecarManifest } from "../model/manifest.ts";
+import { decodeSubject, encodeSubject, sourceFilter, syncMarkerSubject } from "../model/subject.ts";
 import { createSyncMarker } from "../model/sync-marker.ts";
 import { MeshError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/log.ts";
-import {
-  emptied,
-  emptySinceAnnotation,
-  endpointCount,
-  manifestBytes,
-  manifestHash,
-  manifestsOf,
-} from "./published-entry.ts";
-import type { PublishedEntry } from "./published-entry.ts";
 import { LastContents } from "./last-contents.ts";
 import { mergeHeld } from "./merge-held.ts";
+import { tombstone } from "./publish-change.ts";
+import type { Change } from "./publish-change.ts";
+import { countServiceEntries, SummaryCounts } from "./publish-summary.ts";
+import type { PublishSummary } from "./publish-summary.ts";
+import { PublishedEntries } from "./published-entries.ts";
+import { emptied, manifestBytes, manifestHash, manifestsOf } from "./published-entry.ts";
 import { ShrinkGuard } from "./shrink-guard.ts";
 import type { ShrinkPolicy } from "./shrink-guard.ts";
 
@@ -29,25 +26,6 @@ export interface SourcePublisherOptions {
   readonly log: Logger;
 }
 
-/** What one publish did, for logs and metrics. */
-export interface PublishSummary {
-  readonly created: number;
-  readonly updated: number;
-  readonly emptied: number;
-  readonly deleted: number;
-  readonly unchanged: number;
-  readonly held: number;
-}
-
-/** A resource to publish: undefined data is a tombstone. */
-interface Change {
-  readonly subject: string;
-  readonly manifest: Manifest | undefined;
-  /** `manifestHash` of the manifest. */
-  readonly hash: string;
-  readonly what: "created" | "updated" | "emptied" | "deleted";
-}
-
 const batchSize = 1000;
 
 /**
@@ -59,9 +37,11 @@ const batchSize = 1000;
 export class SourcePublisher implements Disposable {
   readonly #options: SourcePublisherOptions;
   readonly #guard: ShrinkGuard;
-  readonly #published = new Map<string, PublishedEntry>();
+  readonly #published = new PublishedEntries();
   readonly #lastContents: LastContents;
   readonly #stopWatching: () => void;
+  /** Sidecars that a read-back found and that nobody has asked for. */
+  #foundSidecars: SidecarManifest[] = [];
   #needsReadBack = true;
   #markerDue = true;
 
@@ -103,29 +83,43 @@ export class SourcePublisher implements Disposable {
   }
 
   /**
-   * Publishes a complete read: `manifests` is all that the source has. What is published and not in it has lost its
-   * endpoints, as far as the guard lets it. Ends with a sync marker if one is due.
+   * Reads back what is published, if that is due ({@link publishAll} does, too), and answers the Sidecars that were
+   * found since the last call: a collector that generates Sidecars keeps its state in them.
+   */
+  async readBack(signal: AbortSignal): Promise<readonly SidecarManifest[]> {
+    if (this.#needsReadBack) await this.#readBack(signal);
+    const found = this.#foundSidecars;
+    this.#foundSidecars = [];
+    return found;
+  }
+
+  /**
+   * Publishes a complete read: `manifests` is all that the source has, in the order in which it is published. A
+   * ServiceEntry that is published and not in it has lost its endpoints, as far as the guard lets it. Other resources
+   * that aren't in it stay as they are: {@link publishChanges} deletes them. Ends with a sync marker if one is due.
    */
   async publishAll(manifests: Iterable<Manifest>, signal: AbortSignal): Promise<PublishSummary> {
     if (this.#needsReadBack) await this.#readBack(signal);
     const read = new Map<string, Manifest>();
     for (const manifest of manifests) read.set(this.#subjectOf(manifest), manifest);
-    const held = this.#guard.review(this.#compare(read), performance.now());
+    const held = this.#guard.review(this.#published.compare(read), performance.now());
     await this.#lastContents.keep(held.keys(), signal);
     const changes: Change[] = [];
     for (const [subject, manifest] of read) this.#addUpsert(changes, subject, manifest);
-    for (const subject of this.#published.keys()) {
-      if (!read.has(subject) && !held.has(subject)) this.#addMissing(changes, subject);
+    for (const subject of this.#published.subjects()) {
+      if (read.has(subject) || held.has(subject)) continue;
+      if (decodeSubject(subject)?.kind === "ServiceEntry") this.#addMissing(changes, subject);
     }
-    const summary = await this.#publish(changes, read.size, signal);
+    const summary = await this.#publish(changes, countServiceEntries(read.values()), signal);
     if (held.size > 0) this.#reportHeld(held);
     if (this.#markerDue && !this.#needsReadBack) await this.#publishMarker(signal);
     return summary;
   }
 
   /**
-   * Publishes changes that the registry itself named. `gone` are resources that have no endpoint any more; the guard
-   * isn't asked, because the registry said so instance by instance. What it holds stays held.
+   * Publishes changes that the registry itself named, in this order. `gone` are ServiceEntries that have no endpoint
+   * any more; the guard isn't asked, because the registry said so instance by instance. What it holds stays held.
+   * Resources of other kinds among `gone` have no endpoints to lose: they are deleted at once.
    */
   async publishChanges(
     upserts: Iterable<Manifest>,
@@ -136,17 +130,16 @@ export class SourcePublisher implements Disposable {
       throw new MeshError("entry-log-unavailable", "A complete read must be published first");
     }
     const changes: Change[] = [];
-    let total = 0;
-    for (const manifest of upserts) {
-      total++;
-      this.#addUpsert(changes, this.#subjectOf(manifest), manifest);
-    }
+    const offered = [...upserts];
+    for (const manifest of offered) this.#addUpsert(changes, this.#subjectOf(manifest), manifest);
     for (const id of gone) {
       const { registry, source } = this.#options;
       const subject = encodeSubject({ ...id, registry, source });
-      if (this.#published.has(subject) && !this.#guard.held.has(subject)) this.#addMissing(changes, subject);
+      if (this.#published.get(subject) === undefined || this.#guard.held.has(subject)) continue;
+      if (id.kind === "ServiceEntry") this.#addMissing(changes, subject);
+      else changes.push(tombstone(id.kind, subject));
     }
-    return await this.#publish(changes, total, signal);
+    return await this.#publish(changes, countServiceEntries(offered), signal);
   }
 
   [Symbol.dispose](): void {
@@ -163,47 +156,25 @@ export class SourcePublisher implements Disposable {
     this.#needsReadBack = false;
     const before = new Map(this.#lastContents.known);
     this.#published.clear();
+    this.#foundSidecars = [];
     try {
       const entries = entryLog.readBack(sourceFilter(registry, source), signal);
       for await (const { subject, sequence, manifest } of manifestsOf(entries, log)) {
-        const entry = this.#remember(subject, sequence, manifest, manifestHash(manifest));
+        const entry = this.#published.remember(subject, sequence, manifest, manifestHash(manifest));
         if (entry.emptySince !== undefined) this.#lastContents.set(subject, manifest);
+        if (manifest.kind === "Sidecar") this.#foundSidecars.push(manifest);
       }
     } catch (error) {
       this.#needsReadBack = true;
       throw error;
     }
     // What only the lost stream knew goes back onto it: nothing is deleted because a stream was.
-    const lost = [...before].filter(([subject]) => !this.#published.has(subject));
+    const lost = [...before].filter(([subject]) => this.#published.get(subject) === undefined);
     const changes = lost.map(([subject, manifest]): Change => (
-      { subject, manifest, hash: manifestHash(manifest), what: "created" }
+      { kind: manifest.kind, subject, manifest, hash: manifestHash(manifest), what: "created" }
     ));
     await this.#publish(changes, 0, signal);
     log.info({ entries: this.#published.size }, "read back what is published");
-  }
-
-  #remember(subject: string, sequence: number, manifest: Manifest, contentHash: string): PublishedEntry {
-    const { creationTimestamp, annotations } = manifest.metadata;
-    const entry: PublishedEntry = {
-      sequence,
-      contentHash,
-      endpoints: endpointCount(manifest),
-      creationTimestamp: creationTimestamp ?? new Date().toISOString(),
-      emptySince: annotations?.[emptySinceAnnotation],
-    };
-    this.#published.set(subject, entry);
-    return entry;
-  }
-
-  *#compare(read: ReadonlyMap<string, Manifest>) {
-    for (const [subject, { endpoints }] of this.#published) {
-      const manifest = read.get(subject);
-      yield {
-        subject,
-        publishedEndpoints: endpoints,
-        readEndpoints: manifest === undefined ? 0 : endpointCount(manifest),
-      };
-    }
   }
 
   #addUpsert(changes: Change[], subject: string, read: Manifest): void {
@@ -212,8 +183,14 @@ export class SourcePublisher implements Disposable {
     if (held === undefined) this.#lastContents.delete(subject);
     const manifest = held === undefined ? read : mergeHeld(held, read);
     const hash = manifestHash(manifest);
-    if (before === undefined) changes.push({ subject, manifest, hash, what: "created" });
-    else if (before.contentHash !== hash) changes.push({ subject, manifest, hash, what: "updated" });
+    if (before?.contentHash === hash) return;
+    changes.push({
+      kind: manifest.kind,
+      subject,
+      manifest,
+      hash,
+      what: before === undefined ? "created" : "updated",
+    });
   }
 
   #addMissing(changes: Change[], subject: string): void {
@@ -221,14 +198,14 @@ export class SourcePublisher implements Disposable {
     if (before === undefined) return;
     const { keepEmptyMs } = this.#options;
     if (before.emptySince === undefined) {
-      changes.push({ subject, manifest: undefined, hash: "", what: "emptied" });
+      changes.push({ ...tombstone("ServiceEntry", subject), what: "emptied" });
     } else if (keepEmptyMs > 0 && Date.now() - Date.parse(before.emptySince) >= keepEmptyMs) {
-      changes.push({ subject, manifest: undefined, hash: "", what: "deleted" });
+      changes.push(tombstone("ServiceEntry", subject));
     }
   }
 
   async #publish(changes: readonly Change[], offered: number, signal: AbortSignal): Promise<PublishSummary> {
-    const counts = { created: 0, updated: 0, emptied: 0, deleted: 0 };
+    const counts = new SummaryCounts();
     for (let start = 0; start < changes.length; start += batchSize) {
       const completed = await Promise.all(
         changes.slice(start, start + batchSize).map((change) => this.#withContent(change, signal)),
@@ -242,11 +219,10 @@ export class SourcePublisher implements Disposable {
       const results = await this.#options.entryLog.publish(records, signal);
       for (const [index, change] of batch.entries()) {
         const result = results[index];
-        if (result !== undefined && this.#settle(change, result)) counts[change.what]++;
+        if (result !== undefined && this.#settle(change, result)) counts.add(change);
       }
     }
-    const unchanged = Math.max(0, offered - counts.created - counts.updated);
-    return { ...counts, unchanged, held: this.#guard.held.size };
+    return counts.summary(offered, this.#guard.held.size);
   }
 
   /** Completes a change: the time of creation, and for an emptied service its last content. Undefined if that is lost. */
@@ -284,7 +260,7 @@ export class SourcePublisher implements Disposable {
           this.#published.delete(subject);
           this.#lastContents.delete(subject);
         } else {
-          this.#remember(subject, result.sequence, manifest, hash);
+          this.#published.remember(subject, result.sequence, manifest, hash);
           if (what === "emptied") this.#lastContents.set(subject, manifest);
         }
         return true;
