@@ -14,3 +14,8 @@ export interface DubboUrl {
   /** Decoded parameters. `default.X` stands beside `X`. The prototype is null. */
   readonly parameters: Readonly<Record<string, string>>;
 }
+
+/** A parameter's value, or its provider-wide default of Dubbo 2.6 (`default.X`); empty if there is neither. */
+export function parameterOf({ parameters }: DubboUrl, name: string): string {
+  return parameters[name] || parameters[`default.${name}`] || "";
+}

@@ -30,3 +30,9 @@ export interface InvalidRecord {
   readonly path: string;
   readonly reason: string;
 }
+
+/** Path of a node below an interface, for a report: a name may be a megabyte long, so it is cut. */
+export function nodePath(root: string, interfaceName: string, directory: string, name: string): string {
+  const shown = name.length <= 400 ? name : `${name.slice(0, 400)}… (${name.length} characters)`;
+  return `${root.replace(/\/+$/, "")}/${interfaceName}/${directory}/${shown}`;
+}
