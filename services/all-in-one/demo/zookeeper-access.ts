@@ -1,0 +1,45 @@
+import { createHash } from "node:crypto";
+import { permissions } from "../../../shared/zookeeper/wire/codes.ts";
+import type { Acl } from "../../../shared/zookeeper/wire/records.ts";
+
+/** What a node may be used for. */
+export type Permission = Exclude<keyof typeof permissions, "all">;
+
+/** The id of a `user:password` in access lists of the scheme `digest`, as the server derives it. */
+export function digestId(credentials: Uint8Array): string {
+  const text = Buffer.from(credentials).toString();
+  const hash = createHash("sha1").update(text).digest("base64");
+  return `${text.split(":", 1)[0]}:${hash}`;
+}
+
+/** Whether a client with these digest ids may. Without an access list everybody may everything. */
+export function isAllowed(
+  acl: readonly Acl[] | undefined,
+  ids: ReadonlySet<string>,
+  wanted: Permission,
+): boolean {
+  return acl === undefined || acl.some((entry) => {
+    if ((entry.permissions & permissions[wanted]) === 0) return false;
+    return entry.scheme === "digest" ? ids.has(entry.id) : entry.scheme === "world";
+  });
+}
+
+/**
+ * The access list that a new node gets: `auth` stands for whoever creates it. Undefined for a list that lets everybody
+ * do everything, which need not be kept; "invalid" where ZooKeeper refuses.
+ */
+export function grantedAcl(
+  asked: readonly Acl[],
+  ids: ReadonlySet<string>,
+): readonly Acl[] | undefined | "invalid" {
+  const granted = asked.flatMap((entry) =>
+    entry.scheme === "auth" ? [...ids].map((id) => ({ ...entry, scheme: "digest", id })) : [entry]
+  );
+  if (granted.length === 0 || !granted.every(({ scheme }) => scheme === "digest" || scheme === "world")) {
+    return "invalid";
+  }
+  const open = granted.some(({ scheme, permissions: bits }) =>
+    scheme === "world" && bits === permissions.all
+  );
+  return open ? undefined : granted;
+}
