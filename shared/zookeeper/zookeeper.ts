@@ -7,7 +7,12 @@
  * microtasks, before the next event or answer is delivered.
  */
 export interface ZooKeeper extends AsyncDisposable {
-  /** `connected`: requests are sent at once. They wait otherwise, and fail when the session expires or is closed. */
+  /**
+   * Whether there is a connection. A request goes to the connection that there is, and fails with it: with a MeshError
+   * `registry-unavailable` (`protocol-violation` if the server broke the protocol) if there is none, or it ends before
+   * the answer. Nothing is repeated by itself: whoever reads has to read all again after `connected` anyway, and
+   * whether a write was done is known by reading.
+   */
   readonly state: "connecting" | "connected" | "closed";
   /** `host:port` of the server in use, or the last one. */
   readonly server: string | undefined;
@@ -31,10 +36,15 @@ export interface ZooKeeper extends AsyncDisposable {
   exists(path: string, watch?: boolean): Promise<NodeStat | undefined>;
   /**
    * One watch for a node and everything below it (ZooKeeper 3.6), until the connection ends. Answers false if this
-   * server, or the driver, has none: then use one-shot watches.
+   * server, or the driver, has none: then use one-shot watches. Ask before all else on a connection: a server before
+   * 3.6 hangs up on that, once. The call fails like any whose connection ends, and answers false on the next one.
+   * A one-shot watch on the same path is a TypeError from then on: before 3.9 it would end this one (ZOOKEEPER-4466).
    */
   watchTree(path: string): Promise<boolean>;
-  /** Creates a node; answers its path. @throws ZooKeeperError */
+  /**
+   * Creates a node; answers its path. @throws ZooKeeperError, as all requests do that the server refuses. Its code is
+   * `invalid-record` if that is about the node, as if it may not be read.
+   */
   create(path: string, data?: Uint8Array, options?: CreateOptions): Promise<string>;
   /** Replaces a node's content. @throws ZooKeeperError */
   setData(path: string, data: Uint8Array): Promise<void>;

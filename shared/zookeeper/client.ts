@@ -1,0 +1,202 @@
+import { unlessAborted } from "../entry-log/waiting.ts";
+import { MeshError } from "../runtime/errors.ts";
+import { parseConnectString, toClientPath, toServerPath } from "./connect-string.ts";
+import { SessionKeeper } from "./session-keeper.ts";
+import type { RequestOf } from "./session-keeper.ts";
+import { createFlags, errorCodes, permissions, watchModes } from "./wire/codes.ts";
+import type { OpName } from "./wire/codes.ts";
+import type { Acl, Stat, WatcherEvent } from "./wire/records.ts";
+import type { Replies } from "./wire/replies.ts";
+import { ZooKeeperError } from "./zookeeper-error.ts";
+import type {
+  Children,
+  CreateOptions,
+  NodeData,
+  NodeStat,
+  SessionEvent,
+  WatchEvent,
+  ZooKeeper,
+  ZooKeeperOptions,
+} from "./zookeeper.ts";
+
+const everybody: readonly Acl[] = [{ permissions: permissions.all, scheme: "world", id: "anyone" }];
+/** Whoever the connection is authenticated as. */
+const creator: readonly Acl[] = [{ permissions: permissions.all, scheme: "auth", id: "" }];
+
+/** A ZooKeeper client in TypeScript alone. It connects when it is made, and goes on until it is disposed of. */
+export class ZooKeeperClient implements ZooKeeper {
+  readonly requests = new Map<string, number>();
+  readonly #chroot: string;
+  readonly #keeper: SessionKeeper;
+  readonly #sessionListeners = new Set<(event: SessionEvent) => void>();
+  readonly #watchListeners = new Set<(event: WatchEvent) => void>();
+  /** Servers, by `host:port`, that have no tree watches. */
+  readonly #withoutTreeWatch = new Set<string>();
+  /** Roots of the connection's tree watches: the server's paths. */
+  readonly #trees = new Set<string>();
+
+  /** @throws MeshError `configuration` for servers that are none. */
+  constructor(options: ZooKeeperOptions) {
+    const { hosts, chroot } = parseConnectString(options.servers);
+    this.#chroot = chroot;
+    this.#keeper = new SessionKeeper(hosts, options, {
+      onSession: (event) => this.#onSession(event),
+      onEvent: (event) => this.#onEvent(event),
+    });
+  }
+
+  get state(): "connecting" | "connected" | "closed" {
+    if (this.#keeper.signal.aborted) return "closed";
+    return this.#keeper.isConnected ? "connected" : "connecting";
+  }
+
+  get server(): string | undefined {
+    return this.#keeper.server;
+  }
+
+  get lastError(): string | undefined {
+    return this.#keeper.lastError?.message;
+  }
+
+  onSession(listener: (event: SessionEvent) => void): () => void {
+    this.#sessionListeners.add(listener);
+    return () => void this.#sessionListeners.delete(listener);
+  }
+
+  onWatch(listener: (event: WatchEvent) => void): () => void {
+    this.#watchListeners.add(listener);
+    return () => void this.#watchListeners.delete(listener);
+  }
+
+  async connected(signal: AbortSignal): Promise<void> {
+    if (this.state === "connected" && !signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const end = this.onSession((event) => event === "connected" && resolve());
+    try {
+      await unlessAborted(promise, AbortSignal.any([signal, this.#keeper.signal]), "Waiting for ZooKeeper");
+    } catch (error) {
+      const reason = this.lastError ?? "the client is closed";
+      throw new MeshError("registry-unavailable", `no connection to ZooKeeper: ${reason}`, { cause: error });
+    } finally {
+      end();
+    }
+  }
+
+  async getChildren(path: string, watch = false): Promise<Children | undefined> {
+    const request = { op: "getChildren2", path: this.#toRead(path, watch), watch } as const;
+    const reply = await this.#read("getChildren", request);
+    return reply && { names: reply.names, stat: nodeStat(reply.stat) };
+  }
+
+  async getData(path: string, watch = false): Promise<NodeData | undefined> {
+    const reply = await this.#read("getData", { op: "getData", path: this.#toRead(path, watch), watch });
+    return reply && { data: reply.data ?? new Uint8Array(), stat: nodeStat(reply.stat) };
+  }
+
+  async exists(path: string, watch = false): Promise<NodeStat | undefined> {
+    const reply = await this.#read("exists", { op: "exists", path: this.#toRead(path, watch), watch });
+    return reply && nodeStat(reply.stat);
+  }
+
+  async watchTree(path: string): Promise<boolean> {
+    const onServer = toServerPath(this.#chroot, path);
+    const server = this.#keeper.server ?? "";
+    if (this.#withoutTreeWatch.has(server)) return false;
+    this.#count("watchTree");
+    const mode = watchModes.persistentRecursive;
+    const has = await this.#keeper.request({ op: "addWatch", path: onServer, mode }, (error) => {
+      // Not known (before 3.6), or not to be had with this server's watch manager.
+      if (error !== errorCodes.unimplemented && error !== errorCodes.marshalling) {
+        throw new ZooKeeperError("watchTree", path, error);
+      }
+      this.#withoutTreeWatch.add(server);
+      if (error === errorCodes.marshalling) return false;
+      // It hangs up now. The session goes on, at the same server.
+      const text = `ZooKeeper at ${server} knows no tree watches and hangs up: connecting again`;
+      const ending = new MeshError("registry-unavailable", text);
+      this.#keeper.reconnect(ending);
+      throw ending;
+    });
+    if (has === false) return false;
+    this.#trees.add(onServer);
+    return true;
+  }
+
+  async create(path: string, data = new Uint8Array(), options: CreateOptions = {}): Promise<string> {
+    const { ephemeral = false, sequential = false, creatorOnly = false } = options;
+    const request = {
+      op: "create",
+      path: toServerPath(this.#chroot, path),
+      data,
+      acl: creatorOnly ? creator : everybody,
+      flags: (ephemeral ? createFlags.ephemeral : 0) | (sequential ? createFlags.sequential : 0),
+    } as const;
+    const created = (await this.#write("create", path, request)).path;
+    return toClientPath(this.#chroot, created) ?? created;
+  }
+
+  async setData(path: string, data: Uint8Array): Promise<void> {
+    const onServer = toServerPath(this.#chroot, path);
+    await this.#write("setData", path, { op: "setData", path: onServer, data, version: -1 });
+  }
+
+  async delete(path: string): Promise<void> {
+    const onServer = toServerPath(this.#chroot, path);
+    await this.#write("delete", path, { op: "delete", path: onServer, version: -1 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#keeper.close();
+  }
+
+  /** The server's path to read. @throws TypeError for a one-shot watch that would end a tree watch. */
+  #toRead(path: string, watch: boolean): string {
+    const onServer = toServerPath(this.#chroot, path);
+    // ZOOKEEPER-4466: up to 3.8 there is one kind of watch per path and connection.
+    if (watch && this.#trees.has(onServer)) {
+      throw new TypeError(`"${path}" is watched as a tree: a one-shot watch on it would end that`);
+    }
+    return onServer;
+  }
+
+  /** Asks for a node that may not be there: undefined then. */
+  #read<Op extends "exists" | "getData" | "getChildren2">(
+    name: string,
+    request: RequestOf<Op>,
+  ): Promise<Replies[Op] | undefined> {
+    this.#count(name);
+    return this.#keeper.request(request, (error) => {
+      if (error === errorCodes.noNode) return undefined;
+      throw new ZooKeeperError(name, request.path, error);
+    });
+  }
+
+  #write<Op extends OpName>(name: string, path: string, request: RequestOf<Op>): Promise<Replies[Op]> {
+    this.#count(name);
+    return this.#keeper.request(request, (error) => {
+      throw new ZooKeeperError(name, path, error);
+    });
+  }
+
+  #count(name: string): void {
+    this.requests.set(name, (this.requests.get(name) ?? 0) + 1);
+  }
+
+  #onSession(event: SessionEvent): void {
+    this.#trees.clear();
+    for (const listener of this.#sessionListeners) listener(event);
+  }
+
+  #onEvent({ type, path }: WatcherEvent): void {
+    const clientPath = toClientPath(this.#chroot, path);
+    if (clientPath === undefined) return;
+    const event: WatchEvent = { type, path: clientPath };
+    for (const listener of this.#watchListeners) listener(event);
+  }
+}
+
+/** The fields that anybody looks at. */
+function nodeStat(stat: Stat): NodeStat {
+  const { czxid, mzxid, pzxid, version, cversion, ephemeralOwner, numChildren } = stat;
+  return { czxid, mzxid, pzxid, version, cversion, ephemeralOwner, childCount: numChildren };
+}
