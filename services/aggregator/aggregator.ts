@@ -10,6 +10,7 @@ import { serveHttp } from "../../shared/runtime/http-server.ts";
 import type { ServiceContext } from "../../shared/runtime/run-service.ts";
 import { ResourceCache } from "./cache.ts";
 import { debugApi, moduleRoutes } from "./debug/debug-api.ts";
+import { Transport } from "./grpc/transport.ts";
 import { StreamIngest } from "./ingest.ts";
 import { AggregatorMetrics } from "./metrics.ts";
 import { SyncGate } from "./sync-gate.ts";
@@ -52,9 +53,11 @@ export async function startAggregator(
   const metrics = new AggregatorMetrics(options.metrics);
   const gate = context.use(new SyncGate(sourcesOf(config)));
   const ingest = new StreamIngest({ cache, gate, profile: config.profile, log, metrics });
+  const transport = context.use(await Transport.open(config.xds, log));
   const xds = context.use(
     await XdsServer.listen({
       address,
+      transport,
       cache,
       gate,
       controlPlane: `meshregistry/${environment.podName === "" ? process.pid : environment.podName}`,

@@ -1,57 +1,13 @@
-import * as grpc from "@grpc/grpc-js";
-import { connect } from "node:http2";
+import * as http2 from "node:http2";
+import { connect as connectTcp } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { GrpcStatus } from "./grpc-call.ts";
-import type { GrpcCall } from "./grpc-call.ts";
+import { connect, echo, next, open, path, serve, statusOf, testTransport } from "./grpc-rig.ts";
 import { GrpcServer } from "./grpc-server.ts";
-
-const path = "/test.Echo/Echo";
-const same = (bytes: Buffer) => bytes;
-
-/** A server whose only method is handed to `onCall`; what that answers gets the messages. */
-async function serve(
-  onCall: (call: GrpcCall) => (message: Buffer) => void,
-  closed: string[] = [],
-): Promise<GrpcServer> {
-  const methods = new Map([[path, (call: GrpcCall) => {
-    const onMessage = onCall(call);
-    return { onMessage, onClose: (reason: string) => void closed.push(reason) };
-  }]]);
-  const server = await GrpcServer.listen({ address: "127.0.0.1:0", methods });
-  onTestFinished(() => server[Symbol.asyncDispose]());
-  return server;
-}
-
-function echo(call: GrpcCall) {
-  return (message: Buffer) => call.send([message]);
-}
-
-/** A foreign client: never our own code on both ends. */
-function open(server: GrpcServer, method = path): grpc.ClientDuplexStream<Buffer, Buffer> {
-  const client = new grpc.Client(server.address, grpc.credentials.createInsecure(), {
-    "grpc.max_receive_message_length": -1,
-    "grpc.max_send_message_length": -1,
-  });
-  onTestFinished(() => client.close());
-  return client.makeBidiStreamRequest(method, same, same);
-}
-
-function statusOf(call: grpc.ClientDuplexStream<Buffer, Buffer>): Promise<grpc.StatusObject> {
-  call.on("error", () => {});
-  call.resume();
-  return new Promise((resolve) => call.on("status", resolve));
-}
-
-function next(call: grpc.ClientDuplexStream<Buffer, Buffer>): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    call.once("data", resolve);
-    call.once("error", reject);
-  });
-}
 
 describe("GrpcServer", () => {
   test("carries messages both ways, small, empty and large, in order", async () => {
-    const call = open(await serve(echo));
+    const call = open(connect(await serve(echo)));
     for (const size of [0, 1, 16 * 1024, 16 * 1024 + 1, 3 * 1024 * 1024]) {
       const message = Buffer.alloc(size, size % 251);
       call.write(message);
@@ -64,7 +20,7 @@ describe("GrpcServer", () => {
   test("sends shared pieces as one message", async () => {
     const pieces = [Buffer.from("a"), Buffer.alloc(100_000, "b"), Buffer.alloc(0), Buffer.alloc(50_000, "c")];
     const server = await serve((call) => () => call.send(pieces));
-    const calls = [open(server), open(server)];
+    const calls = [open(connect(server)), open(connect(server))];
     for (const call of calls) call.write(Buffer.alloc(0));
     for (const message of await Promise.all(calls.map(next))) {
       expect(message.equals(Buffer.concat(pieces))).toBe(true);
@@ -80,7 +36,7 @@ describe("GrpcServer", () => {
       (_, i) => message.subarray(i * slice, (i + 1) * slice),
     );
     const server = await serve((call) => () => call.send(pieces));
-    const session = connect(`http://${server.address}`);
+    const session = http2.connect(`http://${server.address}`);
     onTestFinished(() => session.destroy());
     const stream = session.request({
       ":method": "POST",
@@ -101,7 +57,7 @@ describe("GrpcServer", () => {
   });
 
   test("answers a method that isn't there as unimplemented", async () => {
-    const status = await statusOf(open(await serve(echo), "/test.Echo/Other"));
+    const status = await statusOf(open(connect(await serve(echo)), "/test.Echo/Other"));
     expect(status).toMatchObject({ code: GrpcStatus.unimplemented, details: "no method /test.Echo/Other" });
   });
 
@@ -110,7 +66,7 @@ describe("GrpcServer", () => {
       if (message.length > 0) throw new TypeError("unusable");
       call.send([message]);
     });
-    const [bad, good] = [open(server), open(server)];
+    const [bad, good] = [open(connect(server)), open(connect(server))];
     bad.write(Buffer.from("x"));
     expect(await statusOf(bad)).toMatchObject({ code: GrpcStatus.invalidArgument, details: "unusable" });
     good.write(Buffer.alloc(0));
@@ -119,14 +75,17 @@ describe("GrpcServer", () => {
   });
 
   test("ends a call whose message is too long", async () => {
-    const call = open(await serve(echo));
+    const call = open(connect(await serve(echo)));
     call.write(Buffer.alloc(5 * 1024 * 1024));
-    expect(await statusOf(call)).toMatchObject({ code: GrpcStatus.invalidArgument });
+    expect(await statusOf(call)).toMatchObject({
+      code: GrpcStatus.resourceExhausted,
+      details: "gRPC message has 5242880 bytes, at most 4194304 are taken (xds.maxRequestBytes)",
+    });
   });
 
   test("tells once that a client left", async () => {
     const closed: string[] = [];
-    const call = open(await serve(echo, closed));
+    const call = open(connect(await serve(echo, { closed })));
     call.write(Buffer.from("x"));
     await next(call);
     call.on("error", () => {});
@@ -136,7 +95,7 @@ describe("GrpcServer", () => {
 
   test("answers what isn't gRPC with 415", async () => {
     const server = await serve(echo);
-    const session = connect(`http://${server.address}`);
+    const session = http2.connect(`http://${server.address}`);
     onTestFinished(() => session.destroy());
     const stream = session.request({ ":method": "GET", ":path": path });
     const status = await new Promise((resolve) =>
@@ -147,8 +106,8 @@ describe("GrpcServer", () => {
 
   test("ends its calls as unavailable when it stops", async () => {
     const closed: string[] = [];
-    const server = await serve(echo, closed);
-    const call = open(server);
+    const server = await serve(echo, { closed });
+    const call = open(connect(server));
     call.write(Buffer.from("x"));
     await next(call);
     const status = statusOf(call);
@@ -159,8 +118,52 @@ describe("GrpcServer", () => {
 
   test("says what to do about a port that is taken", async () => {
     const { address } = await serve(echo);
-    await expect(GrpcServer.listen({ address, methods: new Map() })).rejects.toThrow(
-      /EADDRINUSE.*--xds or mcp\.serverUrl/,
-    );
+    await expect(GrpcServer.listen({ address, methods: new Map(), transport: await testTransport() })).rejects
+      .toThrow(
+        /EADDRINUSE.*--xds or mcp\.serverUrl/,
+      );
+  });
+
+  test("refuses streams over the limit, on all listeners together, until others have ended", async () => {
+    const transport = await testTransport({ maxStreams: 2 });
+    const [a, b] = [await serve(echo, { transport }), await serve(echo, { transport })];
+    const first = open(connect(a));
+    const second = open(connect(b));
+    for (const call of [first, second]) {
+      call.write(Buffer.from("x"));
+      await next(call);
+    }
+    const refused = await statusOf(open(connect(a)));
+    expect(refused).toMatchObject({
+      code: GrpcStatus.resourceExhausted,
+      details: expect.stringContaining("xds.maxStreams"),
+    });
+    first.end();
+    expect(await statusOf(first)).toMatchObject({ code: GrpcStatus.ok });
+    await expect.poll(async () => {
+      const call = open(connect(b));
+      call.write(Buffer.from("x"));
+      call.end();
+      return (await statusOf(call)).code;
+    }).toBe(GrpcStatus.ok);
+    second.cancel();
+  });
+
+  test("ends the connection of a client that sends no HTTP/2, and serves the others", async () => {
+    const server = await serve(echo);
+    const [, port] = server.address.split(":");
+    const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    for (
+      const bytes of [Buffer.from("GET / HTTP/1.1\r\n\r\n"), Buffer.from(`${preface}${"x".repeat(100)}`)]
+    ) {
+      const socket = connectTcp(Number(port), "127.0.0.1");
+      socket.on("error", () => {});
+      socket.resume().write(bytes);
+      await new Promise((resolve) => socket.once("close", resolve));
+    }
+    const call = open(connect(server));
+    call.write(Buffer.from("x"));
+    expect((await next(call)).toString()).toBe("x");
+    call.cancel();
   });
 });

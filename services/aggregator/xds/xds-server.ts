@@ -4,6 +4,7 @@ import type { Logger } from "../../../shared/runtime/log.ts";
 import type { ResourceCache } from "../cache.ts";
 import type { CallHandler, GrpcCall } from "../grpc/grpc-call.ts";
 import { GrpcServer } from "../grpc/grpc-server.ts";
+import type { Transport } from "../grpc/transport.ts";
 import type { AggregatorMetrics } from "../metrics.ts";
 import type { SyncGate } from "../sync-gate.ts";
 import { ClientStream } from "./client-stream.ts";
@@ -13,6 +14,8 @@ import { ResponseBuilder } from "./response-builder.ts";
 export interface XdsServerOptions {
   /** Where to listen, for example `0.0.0.0:16010`; port 0 takes a free one. */
   readonly address: string;
+  /** Limits and certificates, shared by all listeners. */
+  readonly transport: Transport;
   readonly cache: ResourceCache;
   readonly gate: SyncGate;
   /** Identifies this replica in every response. */
@@ -55,7 +58,7 @@ export class XdsServer implements AsyncDisposable {
     const server = new XdsServer(options);
     const methods = new Map([[streamMethod, (call: GrpcCall) => server.#accept(call)]]);
     try {
-      server.#grpc = await GrpcServer.listen({ address: options.address, methods });
+      server.#grpc = await GrpcServer.listen({ address: options.address, methods, transport: options.transport });
     } catch (error) {
       server.#stopListening();
       throw error;
