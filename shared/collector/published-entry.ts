@@ -47,16 +47,16 @@ function readManifest(data: Uint8Array): Manifest | undefined {
   }
 }
 
-/** The manifests among stored messages. Sync markers are passed over; what isn't readable is logged and passed over. */
+/** The manifests among stored messages. Sync markers are passed over, and so is what isn't readable: with a warning. */
 export async function* manifestsOf(
   entries: AsyncIterable<LogEntry>,
-  log: Logger,
+  log: Logger | undefined,
 ): AsyncIterable<{ readonly subject: string; readonly sequence: number; readonly manifest: Manifest }> {
   for await (const { subject, sequence, data } of entries) {
     if (decodeSubject(subject)?.kind === syncMarkerKind) continue;
     const manifest = readManifest(data);
     if (manifest === undefined) {
-      log.warn({ subject }, "ignoring what is on the stream, it is no manifest of ours");
+      log?.warn({ subject }, "ignoring what is on the stream, it is no manifest of ours");
     } else yield { subject, sequence, manifest };
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { EmbeddedEntryLog } from "../entry-log/embedded.ts";
 import type { EntryLog } from "../entry-log/entry-log.ts";
-import type { ServiceEntryManifest } from "../model/manifest.ts";
+import type { ServiceEntryManifest, SidecarManifest } from "../model/manifest.ts";
 import { allSubjects, decodeSubject } from "../model/subject.ts";
 import { createLogger } from "../runtime/log.ts";
 import { emptySinceAnnotation } from "./published-entry.ts";
@@ -23,6 +23,15 @@ function service(name: string, addresses: readonly string[]): ServiceEntryManife
       resolution: "STATIC",
       endpoints: addresses.map((address) => ({ address, ports: { "http-80": 8080 } })),
     },
+  };
+}
+
+function sidecar(name: string, hosts: string[]): SidecarManifest {
+  return {
+    apiVersion: "networking.istio.io/v1",
+    kind: "Sidecar",
+    metadata: { name, namespace: "n", labels: {}, annotations: { "meshregistry.io/updated-at": "now" } },
+    spec: { workloadSelector: { labels: { app: name } }, egress: [{ hosts }] },
   };
 }
 
@@ -163,5 +172,73 @@ describe("SourcePublisher", () => {
     expect(one.needsCompleteRead).toBe(true);
     await one.publishAll([service("a", ["10.0.0.3"])], signal);
     expect((await content(entryLog)).get("a")?.manifest.spec.endpoints?.[0]?.address).toBe("10.0.0.3");
+  });
+
+  describe("with Sidecars", () => {
+    const entries = [service("a", ["10.0.0.1"]), service("b", ["10.0.0.2"])];
+    const all = [...entries, sidecar("web", ["*/a.example"]), sidecar("app", ["*/b.example"])];
+
+    async function subjects(entryLog: EntryLog): Promise<string[]> {
+      const found: string[] = [];
+      for await (const { subject } of entryLog.readBack(allSubjects, signal)) found.push(subject);
+      return found;
+    }
+
+    test("publishes them in the order given, before the sync marker", async () => {
+      const entryLog = new EmbeddedEntryLog();
+      expect(await publisherOn(entryLog).publishAll(all, signal)).toEqual({
+        created: 2,
+        updated: 0,
+        emptied: 0,
+        deleted: 0,
+        unchanged: 0,
+        held: 0,
+        sidecars: { created: 2, updated: 0, deleted: 0 },
+      });
+      const kinds = (await subjects(entryLog)).map((subject) => decodeSubject(subject)?.kind);
+      expect(kinds).toEqual(["ServiceEntry", "ServiceEntry", "Sidecar", "Sidecar", "SyncMarker"]);
+    });
+
+    test("deletes them only when they are named", async () => {
+      const entryLog = new EmbeddedEntryLog();
+      const publisher = publisherOn(entryLog);
+      await publisher.publishAll(all, signal);
+      const summary = await publisher.publishAll(entries, signal);
+      expect(summary).toMatchObject({ deleted: 0, emptied: 0, unchanged: 2 });
+      expect(summary.sidecars).toBeUndefined();
+      const web = { kind: "Sidecar", namespace: "n", name: "web" };
+      expect(await publisher.publishChanges([], [web, web], signal)).toMatchObject({
+        deleted: 0,
+        sidecars: { created: 0, updated: 0, deleted: 1 },
+      });
+      const names = (await subjects(entryLog)).filter((subject) => subject.includes("Sidecar"));
+      expect(names.map((subject) => decodeSubject(subject)?.name)).toEqual(["app"]);
+    });
+
+    test("doesn't count them when it judges a loss", async () => {
+      const entryLog = new EmbeddedEntryLog();
+      const publisher = publisherOn(entryLog, {
+        guard: { maxShrinkPercent: 30, minEndpoints: 1, holdTimeMs: 0 },
+      });
+      await publisher.publishAll(all, signal);
+      const lost = all.filter(({ metadata }) => metadata.name !== "a");
+      expect(await publisher.publishAll(lost, signal)).toMatchObject({ emptied: 0, held: 1 });
+      // An empty registry is held although Sidecars are shown.
+      const onlySidecars = all.filter(({ kind }) => kind === "Sidecar");
+      const held = await publisherOn(entryLog).publishAll(onlySidecars, signal);
+      expect(held).toMatchObject({ emptied: 0, held: 2 });
+    });
+
+    test("answers those that it finds on the stream once, with bookkeeping and all", async () => {
+      const entryLog = new EmbeddedEntryLog();
+      expect(await publisherOn(entryLog).readBack(signal)).toEqual([]);
+      await publisherOn(entryLog).publishAll(all, signal);
+      const publisher = publisherOn(entryLog);
+      const found = await publisher.readBack(signal);
+      expect(found).toMatchObject([sidecar("web", ["*/a.example"]), sidecar("app", ["*/b.example"])]);
+      expect(await publisher.readBack(signal)).toEqual([]);
+      expect(publisher.needsCompleteRead).toBe(true);
+      expect((await publisher.publishAll(all, signal)).sidecars).toBeUndefined();
+    });
   });
 });

@@ -12,6 +12,7 @@ import type { SyncGate } from "../sync-gate.ts";
 import type { ClientStream } from "../xds/client-stream.ts";
 import { clientsAsSlime, clientsInDetail } from "./clients.ts";
 import { xdsCache } from "./xds-cache.ts";
+import { zookeeperRoutes } from "./zookeeper.ts";
 
 /** What the debug API shows. */
 export interface DebugApiOptions {
@@ -36,6 +37,7 @@ export function moduleRoutes(options: DebugApiOptions): Hono {
     if (c.req.query("registries") === "true") return json(c, eurekaRegistries(config));
     return json(c, specsOf(cache, "eureka"));
   });
+  routes.route("/", zookeeperRoutes({ config, cache, entryLog }));
   routes.get("/args", (c) => json(c, toSlimeArgs(maskSecrets(config))));
   routes.get(
     "/clients",
