@@ -112,6 +112,19 @@ export class GrpcCall {
     this.#pump();
   }
 
+  /**
+   * Ends the call now. A client that takes nothing would never see what is queued, nor a status behind it: its stream
+   * is reset, and the queue given back.
+   */
+  drop(code: GrpcStatus, message: string): void {
+    if (this.#ending) return;
+    if (!this.#blocked) return this.end(code, message);
+    this.#queue.length = 0;
+    this.#ending = true;
+    this.#close(message);
+    this.#stream.close(constants.NGHTTP2_CANCEL);
+  }
+
   /** Hands over the next slice, as one write of HTTP/2 (`cork`), and waits until the client has taken it. */
   #pump(): void {
     const stream = this.#stream;

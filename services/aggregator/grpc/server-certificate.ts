@@ -21,6 +21,8 @@ export interface Certificate {
 
 interface Loaded {
   readonly certificate: Certificate;
+  /** For the log. */
+  readonly facts: { readonly validTo: string; readonly clientCa: string | undefined };
   readonly digest: string;
 }
 
@@ -87,8 +89,7 @@ export class ServerCertificate implements Disposable {
       if (loaded.digest === this.#loaded.digest) return;
       this.#loaded = loaded;
       for (const listener of this.#listeners) listener(loaded.certificate);
-      const { validTo } = new X509Certificate(loaded.certificate.cert);
-      this.#log.info({ file: this.#files.certFile, validTo }, "new certificate for xDS connections");
+      this.#log.info({ file: this.#files.certFile, ...loaded.facts }, "new certificate for xDS connections");
     } catch (error) {
       const complaint = errorText(error);
       if (complaint === this.#complainedOf) return;
@@ -111,14 +112,15 @@ async function read({ certFile, keyFile, clientCaFile }: CertificateFiles): Prom
     readFile(keyFile),
     clientCaFile === "" ? undefined : readFile(clientCaFile),
   ]);
-  const certificate = ca === undefined ? { cert, key } : { cert, key, ca };
-  createSecureContext(certificate);
+  const leaf = new X509Certificate(cert);
   // Deno takes a pair that doesn't fit, and a CA file without a certificate.
-  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+  if (!leaf.checkPrivateKey(createPrivateKey(key))) {
     throw new Error(`the key in ${keyFile} is not that of the certificate in ${certFile}`);
   }
-  if (ca !== undefined) new X509Certificate(ca);
+  const clientCa = ca === undefined ? undefined : new X509Certificate(ca).subject;
+  const certificate = ca === undefined ? { cert, key } : { cert, key, ca };
+  createSecureContext(certificate);
   const hash = createHash("sha256");
   for (const part of [cert, key, ca ?? Buffer.alloc(0)]) hash.update(`${part.length}\0`).update(part);
-  return { certificate, digest: hash.digest("base64") };
+  return { certificate, facts: { validTo: leaf.validTo, clientCa }, digest: hash.digest("base64") };
 }
