@@ -59,6 +59,19 @@ function zooKeeper(version: string, slf4j: string) {
   } as const satisfies MavenRecipe;
 }
 
+/** Our application on one line of Dubbo. */
+function dubbo(line: string, version: string) {
+  return {
+    kind: "maven",
+    version,
+    source: "apps/dubbo",
+    properties: { dubbo: line },
+    executable: "lib",
+    expectedSeconds: 40,
+    quick: true,
+  } as const satisfies MavenRecipe;
+}
+
 /**
  * Every real server, in the order in which they are built: the quick ones first, and istioctl after the istiod whose
  * compiled packages it shares. Istio's releases have no Go module versions, so two commits stand for them: the newest
@@ -84,6 +97,16 @@ export const recipes = {
   "zookeeper-3.9": zooKeeper("3.9.5", "2.0.13"),
   "zookeeper-3.8": zooKeeper("3.8.4", "1.7.36"),
   "zookeeper-3.4": zooKeeper("3.4.14", "1.7.36"),
+  "dubbo-2.7": dubbo("2.7", "2.7.23"),
+  "dubbo-3.3": dubbo("3.3", "3.3.6"),
+  "spring-zookeeper": {
+    kind: "maven",
+    version: "4.3.0",
+    source: "apps/spring-zookeeper",
+    executable: "spring-zookeeper-app.jar",
+    expectedSeconds: 60,
+    quick: true,
+  },
   "istiod-latest": {
     kind: "go-build",
     version: istioLatest,
@@ -116,7 +139,7 @@ export const recipes = {
   },
 } as const satisfies Record<string, Recipe>;
 
-/** Name of a real server (or of a tool made the same way). */
+/** Name of a real server, or of an application or a tool made the same way. */
 export type ServerName = keyof typeof recipes;
 
 /** The recipe of a server, as the general type. */

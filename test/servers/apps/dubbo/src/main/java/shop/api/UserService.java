@@ -1,0 +1,7 @@
+package shop.api;
+
+public interface UserService {
+    String find(String id);
+
+    int count();
+}
