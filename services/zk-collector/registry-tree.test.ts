@@ -29,6 +29,17 @@ describe("RegistryTree", () => {
     expect(tree.removeApplicationNode("/services/a/1")).toBe(false);
   });
 
+  it("knows which applications provide something", () => {
+    const tree = new RegistryTree();
+    const provider =
+      "dubbo%3A%2F%2F10.0.0.1%3A20880%2Fa.B%3Fanyhost%3Dtrue%26application%3Dshop%26side%3Dprovider";
+    tree.add("a.B", "providers", provider);
+    tree.add("a.B", "consumers", provider.replace("shop", "till"));
+    expect([tree.isProviding("shop"), tree.isProviding("till")]).toEqual([true, false]);
+    tree.remove("a.B", "providers", provider);
+    expect(tree.isProviding("shop")).toBe(false);
+  });
+
   it("counts providers through any sequence of events and readings", () => {
     const step = fc.record({
       what: fc.constantFrom("add", "remove", "replace"),

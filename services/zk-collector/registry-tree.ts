@@ -28,6 +28,8 @@ export class RegistryTree {
   /** By full path. */
   readonly #applicationNodes = new Map<string, Uint8Array>();
   #providers = 0;
+  /** Applications of the providers; undefined when one came or went since they were looked for. */
+  #providing: Set<string> | undefined;
 
   /** Raw names of the interfaces that have anything. */
   get interfaces(): Iterable<string> {
@@ -48,6 +50,17 @@ export class RegistryTree {
     return this.#applicationNodes;
   }
 
+  /**
+   * True if an application has a provider of an interface. The first question after a change looks at all names
+   * (100,000 take about 50 ms), so it is for rare questions.
+   */
+  isProviding(application: string): boolean {
+    this.#providing ??= new Set(
+      [...this.#interfaces.values()].flatMap(({ providers }) => [...providers].flatMap(applicationOf)),
+    );
+    return this.#providing.has(application);
+  }
+
   childrenOf(interfaceName: string): InterfaceChildren {
     return this.#interfaces.get(interfaceName) ?? noChildren;
   }
@@ -65,7 +78,7 @@ export class RegistryTree {
     const went = before.size - known;
     if (came > 0 || went > 0) {
       this.#mutable(interfaceName)[directory] = new Set(names);
-      if (directory === "providers") this.#providers += came - went;
+      if (directory === "providers") this.#countProviders(came - went);
       this.#forgetIfEmpty(interfaceName);
     }
     return { came, went };
@@ -76,7 +89,7 @@ export class RegistryTree {
     const names = this.#mutable(interfaceName)[directory];
     if (names.has(name)) return false;
     names.add(name);
-    if (directory === "providers") this.#providers++;
+    if (directory === "providers") this.#countProviders(1);
     return true;
   }
 
@@ -84,7 +97,7 @@ export class RegistryTree {
   remove(interfaceName: string, directory: Directory, name: string): boolean {
     const removed = this.#interfaces.get(interfaceName)?.[directory].delete(name) === true;
     if (!removed) return false;
-    if (directory === "providers") this.#providers--;
+    if (directory === "providers") this.#countProviders(-1);
     this.#forgetIfEmpty(interfaceName);
     return true;
   }
@@ -101,6 +114,11 @@ export class RegistryTree {
     return this.#applicationNodes.delete(path);
   }
 
+  #countProviders(more: number): void {
+    this.#providers += more;
+    this.#providing = undefined;
+  }
+
   #mutable(interfaceName: string): MutableChildren {
     let children = this.#interfaces.get(interfaceName);
     if (children === undefined) {
@@ -114,4 +132,12 @@ export class RegistryTree {
     const { providers, consumers, configurators } = this.childrenOf(interfaceName);
     if (providers.size + consumers.size + configurators.size === 0) this.#interfaces.delete(interfaceName);
   }
+}
+
+const applicationParameter = /(?:%3F|%26|[?&])application(?:%3D|=)([^%&]+)/i;
+
+/** The application in the raw name of a provider; a list, for flatMap. Names with escapes are left alone: a rarity. */
+function applicationOf(name: string): string[] {
+  const application = applicationParameter.exec(name)?.[1];
+  return application === undefined ? [] : [application];
 }

@@ -1,0 +1,293 @@
+import type { ConversionEnvironment, Profile, ZookeeperSource } from "../../shared/config/mod.ts";
+import type { CollectorMetrics } from "../../shared/collector/collector-metrics.ts";
+import type { ShrinkPolicy } from "../../shared/collector/shrink-guard.ts";
+import type { SourcePublisher } from "../../shared/collector/source-publisher.ts";
+import { MockService } from "../../shared/conversion/mock-service.ts";
+import type { Manifest, ServiceEntryManifest } from "../../shared/model/manifest.ts";
+import { errorText } from "../../shared/runtime/errors.ts";
+import type { Logger } from "../../shared/runtime/log.ts";
+import type { ZooKeeper } from "../../shared/zookeeper/zookeeper.ts";
+import { ApplicationRegistry } from "./application-registry.ts";
+import { CallModel } from "./call-model.ts";
+import { ChangeQueue } from "./change-queue.ts";
+import { InvalidRecords } from "./invalid-records.ts";
+import { LossWindow } from "./loss-window.ts";
+import { askingInstances } from "./metadata-ask.ts";
+import { MetadataResolver } from "./metadata-resolver.ts";
+import { RegistryTree } from "./registry-tree.ts";
+import { parseResyncSchedule } from "./resync-schedule.ts";
+import { interfaceKey, ServiceCatalogue, springKey } from "./service-catalogue.ts";
+import type { ResourceName } from "./service-catalogue.ts";
+import { Sidecars } from "./sidecars.ts";
+import { TreeFollower } from "./tree-follower.ts";
+import type { TreePath } from "./tree-paths.ts";
+import { WorkSignal } from "./work-signal.ts";
+import { zookeeperRules } from "./zookeeper-rules.ts";
+
+/** What a collector of ZooKeeper needs. */
+export interface ZooKeeperCollectorOptions {
+  readonly source: ZookeeperSource;
+  readonly profile: Profile;
+  readonly environment: ConversionEnvironment;
+  readonly guard: ShrinkPolicy;
+  readonly zooKeeper: ZooKeeper;
+  readonly publisher: SourcePublisher;
+  readonly metrics: CollectorMetrics;
+  readonly log: Logger;
+  /** Ends what is asked of instances. */
+  readonly signal: AbortSignal;
+}
+
+/** Held losses, empty services and applications of which too little is known are looked at this often. */
+const housekeepingMs = 60_000;
+
+/** While the mass-deletion guard may have to hold losses, everything is compared, but not more often than this. */
+const minCompareMs = 2_000;
+
+/** After a failed publish. */
+const retryMs = 1_000;
+
+/** `watchingWorkerCount` counts workers that each waited for one answer; ours have this many requests under way. */
+const readsPerWorker = 100;
+
+/**
+ * Keeps the stream equal to ZooKeeper: follows the tree, converts the interfaces that changed and publishes them, and
+ * after them the Sidecars of the applications whose calls changed. Stateless beyond its view of the registry: after a
+ * restart it compares with the stream.
+ */
+export class ZooKeeperCollector {
+  readonly follower: TreeFollower;
+  readonly catalogue: ServiceCatalogue;
+  readonly calls = new CallModel();
+  readonly invalidRecords: InvalidRecords;
+  readonly #options: ZooKeeperCollectorOptions;
+  readonly #tree = new RegistryTree();
+  readonly #applications: ApplicationRegistry;
+  readonly #mock: MockService | undefined;
+  readonly #queue: ChangeQueue;
+  readonly #losses: LossWindow;
+  readonly #sidecars: Sidecars;
+  readonly #work = new WorkSignal();
+  /** True once all that was read first is resolved as well, as far as anybody knows. */
+  #complete = false;
+  #compareDue = true;
+  #comparedAtMs = Number.NEGATIVE_INFINITY;
+  #holding = false;
+
+  constructor(options: ZooKeeperCollectorOptions) {
+    const { source, profile, environment, zooKeeper, log, guard, signal } = options;
+    this.#options = options;
+    this.invalidRecords = new InvalidRecords(options.metrics, log);
+    const report = this.invalidRecords.report;
+    this.#queue = new ChangeQueue(source.mode === "polling" ? undefined : source.watchingDebounce);
+    this.#losses = new LossWindow(guard);
+    this.#mock = MockService.of(source, "zookeeper", profile, environment.istioRevision);
+    const asks = source.metadataServiceTimeout > 0;
+    const resolver = new MetadataResolver(
+      {
+        readNode: async (path) => (await zooKeeper.getData(path))?.data,
+        listChildren: async (path) => (await zooKeeper.getChildren(path))?.names,
+        askInstance: asks ? askingInstances(source.metadataServiceTimeout) : undefined,
+      },
+      { root: source.registryRootNode, report },
+      signal,
+    );
+    this.#applications = new ApplicationRegistry({
+      resolver,
+      isAtInterfaceLevel: (application) => this.#tree.isProviding(application),
+      interfaceChanged: (name, providers) => this.#changed(interfaceKey(name), providers),
+      springChanged: (name, instances) => this.#changed(springKey(name), instances),
+      report,
+    });
+    this.catalogue = new ServiceCatalogue({
+      tree: this.#tree,
+      applications: this.#applications,
+      calls: this.calls,
+      rules: zookeeperRules(source, profile, environment),
+      mock: this.#mock,
+      report,
+    });
+    this.#sidecars = new Sidecars({
+      enabled: source.enableDubboSidecar,
+      profile,
+      namespace: source.resourceNs,
+      workloadLabel: source.dubboWorkloadAppLabel,
+      protocol: source.svcProtocol,
+      selfConsume: source.selfConsume,
+      trimIntervalMs: source.trimDubboRemoveDepInterval,
+      istioRevision: environment.istioRevision,
+    }, this.calls);
+    this.follower = this.#follow();
+  }
+
+  /** Runs until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.follower.run(signal), this.#publishLoop(signal)]);
+  }
+
+  #follow(): TreeFollower {
+    const { source, zooKeeper, metrics, log } = this.#options;
+    const consumers = source.consumerPath.replace(/^\/+|\/+$/g, "");
+    return new TreeFollower({
+      zooKeeper,
+      tree: this.#tree,
+      roots: {
+        interfaces: source.registryRootNode,
+        applications: source.applicationRoots,
+        consumers: consumers === "" ? undefined : consumers,
+      },
+      readsConfigurators: source.enableConfiguratorMeta,
+      pollPeriodMs: source.mode === "polling" ? source.refreshPeriod : undefined,
+      resync: source.watchingResyncCron === "" ? undefined : parseResyncSchedule(source.watchingResyncCron),
+      atOnce: source.watchingWorkerCount * readsPerWorker,
+      listener: {
+        interfaceChanged: (name, providers) => this.#changed(interfaceKey(name), providers),
+        applicationChanged: (path) =>
+          this.#applications.nodeChanged(path, this.#tree.applicationNodes.get(path)),
+        metadataChanged: (path) => this.#metadataChanged(path),
+        unreadable: (path, reason) => this.invalidRecords.report({ path, reason }),
+        readCompletely: (seconds) => {
+          metrics.polled(true, seconds);
+          void this.#applications.settled().then(() => {
+            this.#complete = true;
+            this.#work.call();
+          });
+        },
+        readFailed: (seconds) => metrics.polled(false, seconds),
+      },
+      log,
+    });
+  }
+
+  #changed(key: string, cameOrWent: number): void {
+    const nowMs = performance.now();
+    // What the first reading finds is no change.
+    if (this.#complete) this.#losses.note(cameOrWent, nowMs);
+    this.#queue.mark(key, cameOrWent, nowMs);
+    if (this.#complete) this.#work.call();
+  }
+
+  #metadataChanged(path: TreePath): void {
+    if (path.kind === "application-metadata" || path.kind === "service-definition") {
+      this.#applications.metadataChanged(path.application);
+    }
+  }
+
+  async #publishLoop(signal: AbortSignal): Promise<void> {
+    let housekeepingAtMs = performance.now() + housekeepingMs;
+    while (!signal.aborted) {
+      await this.#work.wait(this.#waitMs(housekeepingAtMs), signal);
+      if (signal.aborted || !this.#complete) continue;
+      if (performance.now() >= housekeepingAtMs) {
+        housekeepingAtMs = performance.now() + housekeepingMs;
+        this.#keepHouse();
+      }
+      try {
+        await this.#publishDue(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#compareDue = true;
+        this.#options.log.error({ reason: errorText(error) }, "cannot publish, trying again");
+        await this.#work.wait(retryMs, signal);
+      }
+    }
+  }
+
+  #waitMs(housekeepingAtMs: number): number | undefined {
+    if (!this.#complete) return undefined;
+    const nowMs = performance.now();
+    const waits = [housekeepingAtMs - nowMs];
+    if (this.#compareDue || this.#options.publisher.needsCompleteRead) {
+      waits.push(this.#comparedAtMs + minCompareMs - nowMs);
+    }
+    const queued = this.#queue.msUntilDue(nowMs);
+    if (queued !== undefined) waits.push(queued);
+    const sidecars = this.#sidecars.dueInMs(Date.now(), this.#mayRemoveCalls);
+    if (sidecars !== undefined) waits.push(sidecars);
+    return Math.max(0, Math.min(...waits));
+  }
+
+  #keepHouse(): void {
+    this.#applications.retry();
+    const { publisher } = this.#options;
+    // What an unreachable registry lost must not run out of its time.
+    if (this.follower.lastError === undefined && (publisher.keepsEmpty || this.#holding)) {
+      this.#compareDue = true;
+    }
+  }
+
+  /** While the registry can't be read or losses are held, what nobody calls any more is no evidence. */
+  get #mayRemoveCalls(): boolean {
+    return this.follower.lastError === undefined && !this.#holding;
+  }
+
+  async #publishDue(signal: AbortSignal): Promise<void> {
+    const { publisher } = this.#options;
+    const nowMs = performance.now();
+    const massLoss = this.#losses.exceeds(this.#tree.providerCount, nowMs);
+    if (this.#holding && publisher.held().size === 0) this.#compareDue = true;
+    const compare = publisher.needsCompleteRead ||
+      ((massLoss || this.#compareDue) && nowMs >= this.#comparedAtMs + minCompareMs);
+    if (compare) await this.#publishAll(signal);
+    else await this.#publishNamed(this.#queue.takeDue(nowMs, !massLoss), signal);
+    if (massLoss && this.#queue.size > 0) this.#compareDue = true;
+    await this.#publishSidecars(signal);
+  }
+
+  async #publishNamed(keys: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
+    if (keys.size === 0) return;
+    const { publisher, metrics, source } = this.#options;
+    const upserts: ServiceEntryManifest[] = [];
+    const gone: ResourceName[] = [];
+    const converted = new Map<string, readonly ServiceEntryManifest[]>();
+    for (const key of keys) {
+      const update = this.catalogue.convert(key);
+      upserts.push(...update.manifests);
+      if (!source.enableEmptyProtection) gone.push(...update.gone);
+      converted.set(key, update.manifests);
+      this.#sidecars.changed(update.changedApplications);
+    }
+    if (this.#mock?.grew === true) upserts.push(this.#mock.manifest());
+    try {
+      metrics.published(await publisher.publishChanges(upserts, gone, signal));
+    } catch (error) {
+      this.#queue.putBack(keys, performance.now());
+      throw error;
+    }
+    // Only now: until it is published, what vanished has to be named again.
+    for (const [key, manifests] of converted) this.catalogue.published(key, manifests);
+  }
+
+  async #publishAll(signal: AbortSignal): Promise<void> {
+    const { publisher, metrics, log } = this.#options;
+    this.#compareDue = false;
+    this.#comparedAtMs = performance.now();
+    this.#queue.clear();
+    this.invalidRecords.forget();
+    this.#sidecars.restore(await publisher.readBack(signal), Date.now());
+    const services: Manifest[] = [];
+    for (const key of this.catalogue.keys()) {
+      const { manifests, changedApplications } = this.catalogue.convert(key);
+      services.push(...manifests);
+      this.#sidecars.changed(changedApplications);
+      this.catalogue.published(key, manifests);
+    }
+    if (this.#mock?.isPublishable === true) services.push(this.#mock.manifest());
+    // Whether losses will be held isn't known before they are compared, so no call is taken for gone here.
+    const { gone } = this.#sidecars.plan(Date.now(), false);
+    const summary = await publisher.publishAll([...services, ...this.#sidecars.manifests()], signal);
+    await publisher.publishChanges([], gone, signal);
+    this.#sidecars.settle();
+    this.#holding = publisher.held().size > 0;
+    metrics.published(summary);
+    log.info(summary, "compared everything with the stream");
+  }
+
+  async #publishSidecars(signal: AbortSignal): Promise<void> {
+    const { publisher, metrics } = this.#options;
+    if (publisher.needsCompleteRead || this.#sidecars.dueInMs(Date.now(), this.#mayRemoveCalls) !== 0) return;
+    const { upserts, gone } = this.#sidecars.plan(Date.now(), this.#mayRemoveCalls);
+    metrics.published(await publisher.publishChanges(upserts, gone, signal));
+    this.#sidecars.settle();
+  }
+}

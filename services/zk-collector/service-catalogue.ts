@@ -1,0 +1,127 @@
+import type { MockService } from "../../shared/conversion/mock-service.ts";
+import type { ServiceEntryManifest } from "../../shared/model/manifest.ts";
+import type { ApplicationRegistry } from "./application-registry.ts";
+import type { CallModel } from "./call-model.ts";
+import { convertInterface, registeredInstances } from "./convert.ts";
+import type { ConvertedService, RegisteredInstance } from "./convert.ts";
+import type { InterfaceRecord, InvalidRecord } from "./registry-records.ts";
+import type { RegistryTree } from "./registry-tree.ts";
+import type { ZookeeperRules } from "./zookeeper-rules.ts";
+
+/** Identity of a published resource. */
+export interface ResourceName {
+  readonly kind: "ServiceEntry";
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** What became of an interface, or of a Spring Cloud service. */
+export interface CatalogueUpdate {
+  readonly manifests: readonly ServiceEntryManifest[];
+  /** Published before and not among these any more. */
+  readonly gone: readonly ResourceName[];
+  /** Applications whose calls changed. */
+  readonly changedApplications: ReadonlySet<string>;
+}
+
+/** What the catalogue is made from. */
+export interface ServiceCatalogueOptions {
+  readonly tree: RegistryTree;
+  readonly applications: ApplicationRegistry;
+  readonly calls: CallModel;
+  readonly rules: ZookeeperRules;
+  readonly mock: MockService | undefined;
+  readonly report: (record: InvalidRecord) => void;
+}
+
+/** The key of an interface in the catalogue. */
+export function interfaceKey(interfaceName: string): string {
+  return `interface/${interfaceName}`;
+}
+
+/** The key of a Spring Cloud service in the catalogue. */
+export function springKey(serviceName: string): string {
+  return `spring/${serviceName}`;
+}
+
+/** Everything that a source has, converted one by one: interfaces and Spring Cloud services, each under its key. */
+export class ServiceCatalogue {
+  readonly #options: ServiceCatalogueOptions;
+  /** What each key was converted to last: the identities that vanish when it changes. */
+  readonly #converted = new Map<string, readonly ResourceName[]>();
+
+  constructor(options: ServiceCatalogueOptions) {
+    this.#options = options;
+  }
+
+  /** Keys of all that the registry has, and of all that was converted before. */
+  keys(): Set<string> {
+    const { tree, applications } = this.#options;
+    const keys = new Set(this.#converted.keys());
+    for (const name of tree.interfaces) keys.add(interfaceKey(name));
+    for (const name of applications.interfaces) keys.add(interfaceKey(name));
+    for (const name of applications.springServices) keys.add(springKey(name));
+    return keys;
+  }
+
+  /**
+   * Converts what is under a key. What vanished is named until {@link published} says that it was published.
+   */
+  convert(key: string): CatalogueUpdate {
+    const { calls, mock } = this.#options;
+    const slash = key.indexOf("/");
+    const name = key.slice(slash + 1);
+    let manifests: readonly ServiceEntryManifest[];
+    let changedApplications: ReadonlySet<string> = new Set();
+    if (key.startsWith("spring/")) {
+      manifests = this.#convertSpring(name);
+    } else {
+      const { services } = convertInterface(this.#record(name), this.#options.rules, this.#options.report);
+      manifests = services.map(({ manifest }) => manifest);
+      changedApplications = calls.update(name, services.map(callsOf));
+    }
+    for (const manifest of manifests) mock?.add(manifest);
+    const gone = (this.#converted.get(key) ?? []).filter((before) =>
+      !manifests.some(({ metadata }) =>
+        metadata.name === before.name && metadata.namespace === before.namespace
+      )
+    );
+    return { manifests, gone, changedApplications };
+  }
+
+  /** Takes note that a key's resources are on the stream. */
+  published(key: string, manifests: readonly ServiceEntryManifest[]): void {
+    if (manifests.length === 0) this.#converted.delete(key);
+    else this.#converted.set(key, manifests.map(nameOf));
+  }
+
+  /** The instances of an interface as they are registered, selected or not. */
+  instancesOf(interfaceName: string): Map<string, RegisteredInstance[]> {
+    return registeredInstances(this.#record(interfaceName), this.#options.rules);
+  }
+
+  /** Names of all interfaces. */
+  interfaces(): Set<string> {
+    const { tree, applications } = this.#options;
+    return new Set([...tree.interfaces, ...applications.interfaces]);
+  }
+
+  #record(interfaceName: string): InterfaceRecord {
+    const { tree, applications } = this.#options;
+    const applicationProviders = applications.providersOf(interfaceName);
+    return { name: interfaceName, ...tree.childrenOf(interfaceName), applicationProviders };
+  }
+
+  #convertSpring(_serviceName: string): ServiceEntryManifest[] {
+    return [];
+  }
+}
+
+function callsOf({ key, manifest, providerApplications, consumerApplications }: ConvertedService) {
+  const host = manifest.spec.hosts[0] ?? "";
+  return { key, host, providers: providerApplications, consumers: consumerApplications };
+}
+
+function nameOf({ kind, metadata: { namespace, name } }: ServiceEntryManifest): ResourceName {
+  return { kind, namespace, name };
+}
