@@ -107,6 +107,15 @@ export const recipes = {
     expectedSeconds: 60,
     quick: true,
   },
+  // A foreign client in Go, for gRPC reflection and health.
+  grpcurl: {
+    kind: "go-install",
+    version: "v1.9.3",
+    package: "github.com/fullstorydev/grpcurl/cmd/grpcurl",
+    executable: "grpcurl",
+    expectedSeconds: 40,
+    quick: true,
+  },
   "istiod-latest": {
     kind: "go-build",
     version: istioLatest,
