@@ -1,7 +1,11 @@
-import { createHash } from "node:crypto";
 import type { ResourceKind } from "../../shared/model/manifest.ts";
 import { resourceKinds } from "../../shared/model/manifest.ts";
+import { CatalogueView } from "./catalogue-view.ts";
+import { ChangeLog } from "./change-log.ts";
+import type { Change } from "./change-log.ts";
 import { SegmentedResources } from "./segmented-resources.ts";
+import { SetHash } from "./set-hash.ts";
+import { versionMember, ViewIndex } from "./view-index.ts";
 
 /** One served resource: its encoded bytes and a small index, nothing more. */
 export interface CachedResource {
@@ -41,59 +45,101 @@ class KindCache {
   readonly served = new SegmentedResources();
   /** Subjects that are not served because another source has a resource of the same name. */
   readonly shadowed = new Set<string>();
+  readonly log = new ChangeLog();
   readonly versions = new SetHash();
+  /** By key of the view. */
+  readonly indexes = new Map<string, ViewIndex>();
+  /** By name: the subjects among {@link shadowed}. */
+  readonly #waiting = new Map<string, Set<string>>();
   revisioned = 0;
   endpoints = 0;
 
   put(resource: CachedResource): boolean {
     this.stored.set(resource.subject, resource);
     const serving = this.served.get(resource.name);
-    if (serving === undefined || serving.subject === resource.subject) return this.#serve(resource, serving);
+    if (serving === undefined || serving.subject === resource.subject) {
+      return this.#serve(resource, serving, resource.cursor);
+    }
     if (serving.subject < resource.subject) {
-      this.shadowed.add(resource.subject);
+      this.#shadow(resource);
       return false;
     }
-    this.shadowed.add(serving.subject);
-    this.shadowed.delete(resource.subject);
-    return this.#serve(resource, serving);
+    this.#shadow(serving);
+    this.#unshadow(resource);
+    return this.#serve(resource, serving, resource.cursor);
   }
 
-  delete(subject: string): CachedResource | undefined {
+  delete(subject: string, cursor: string | undefined): boolean {
     const resource = this.stored.get(subject);
-    if (resource === undefined) return undefined;
+    if (resource === undefined) return false;
     this.stored.delete(subject);
-    this.shadowed.delete(subject);
-    if (this.served.get(resource.name) !== resource) return undefined;
+    this.#unshadow(resource);
+    if (this.served.get(resource.name) !== resource) return false;
     const heir = this.#heirOf(resource.name);
     if (heir !== undefined) {
-      this.shadowed.delete(heir.subject);
-      this.#serve(heir, resource);
-      return resource;
+      this.#unshadow(heir);
+      return this.#serve(heir, resource, cursor);
     }
     this.served.delete(resource.name);
     this.#count(resource, -1);
-    return resource;
+    this.#remember(resource.name, cursor, resource);
+    return true;
+  }
+
+  /** What a view shows now; views without limits share one snapshot. */
+  snapshot(view: CatalogueView): Snapshot {
+    const { served, versions } = this;
+    if (view.key === "") {
+      const resources = { [Symbol.iterator]: () => served.values()[Symbol.iterator]() };
+      return { version: versions.digest(), resources, pieces: () => served.pieces(), count: served.size };
+    }
+    let index = this.indexes.get(view.key);
+    if (index === undefined) this.indexes.set(view.key, index = new ViewIndex(view, served, this.log));
+    return index.snapshot();
+  }
+
+  #shadow({ name, subject }: CachedResource): void {
+    this.shadowed.add(subject);
+    let waiting = this.#waiting.get(name);
+    if (waiting === undefined) this.#waiting.set(name, waiting = new Set());
+    waiting.add(subject);
+  }
+
+  #unshadow({ name, subject }: CachedResource): void {
+    if (!this.shadowed.delete(subject)) return;
+    const waiting = this.#waiting.get(name);
+    waiting?.delete(subject);
+    if (waiting?.size === 0) this.#waiting.delete(name);
   }
 
   #heirOf(name: string): CachedResource | undefined {
-    let heir: CachedResource | undefined;
-    for (const subject of this.shadowed) {
-      const resource = this.stored.get(subject);
-      if (resource?.name === name && (heir === undefined || subject < heir.subject)) heir = resource;
-    }
-    return heir;
+    const [subject] = [...this.#waiting.get(name) ?? []].sort();
+    return subject === undefined ? undefined : this.stored.get(subject);
   }
 
   /** Replaces what is served under a name; true if clients have to be told. */
-  #serve(resource: CachedResource, previous: CachedResource | undefined): boolean {
+  #serve(
+    resource: CachedResource,
+    previous: CachedResource | undefined,
+    cursor: string | undefined,
+  ): boolean {
     this.served.set(resource.name, resource);
+    if (previous?.version === resource.version && previous.registry === resource.registry) return false;
     if (previous !== undefined) this.#count(previous, -1);
     this.#count(resource, 1);
-    return previous?.version !== resource.version;
+    this.#remember(resource.name, cursor, previous);
+    return true;
+  }
+
+  #remember(name: string, cursor: string | undefined, previous: CachedResource | undefined): void {
+    const before = previous === undefined
+      ? undefined
+      : { version: previous.version, registry: previous.registry, revision: previous.revision };
+    this.log.append(name, cursor, before, this.served.size);
   }
 
   #count(resource: CachedResource, sign: 1 | -1): void {
-    this.versions.toggle(`${resource.name}\0${resource.version}`);
+    this.versions.toggle(versionMember(resource));
     this.endpoints += sign * resource.endpoints;
     if (resource.revision !== undefined) this.revisioned += sign;
   }
@@ -115,9 +161,9 @@ export class ResourceCache {
     if (this.#kinds[kind].put(resource)) this.#announce(kind);
   }
 
-  /** Removes what was stored under a subject. */
-  delete(kind: ResourceKind, subject: string): void {
-    if (this.#kinds[kind].delete(subject) !== undefined) this.#announce(kind);
+  /** Removes what was stored under a subject. `cursor` is where in the entry log that happened. */
+  delete(kind: ResourceKind, subject: string, cursor?: string): void {
+    if (this.#kinds[kind].delete(subject, cursor)) this.#announce(kind);
   }
 
   /** What is stored under a subject, served or not. */
@@ -147,29 +193,45 @@ export class ResourceCache {
   }
 
   /**
-   * What a client of the given revision sees. A resource with the label `istio.io/rev` is for clients of exactly that
-   * revision; a client without revision sees everything (istiod filters in the same way).
+   * What a view shows of a kind. Costs as much as there were changes since it was last asked for with that view; the
+   * first time, a look at every resource.
    */
-  snapshot(kind: ResourceKind, revision: string | undefined): Snapshot {
-    const { served, versions, revisioned } = this.#kinds[kind];
-    if (revision === undefined || revisioned === 0) {
-      const resources = { [Symbol.iterator]: () => served.values()[Symbol.iterator]() };
-      return { version: versions.digest(), resources, pieces: () => served.pieces(), count: served.size };
-    }
-    const visible: CachedResource[] = [];
-    const visibleVersions = new SetHash();
-    for (const resource of served.values()) {
-      if (resource.revision !== undefined && resource.revision !== revision) continue;
-      visible.push(resource);
-      visibleVersions.toggle(`${resource.name}\0${resource.version}`);
-    }
-    const pieces = () => [Buffer.concat(visible.map(({ framed }) => framed))];
-    return { version: visibleVersions.digest(), resources: visible, pieces, count: visible.length };
+  snapshot(kind: ResourceKind, view: CatalogueView = CatalogueView.everything): Snapshot {
+    return this.#kinds[kind].snapshot(this.effective(kind, view));
   }
 
-  /** True if clients of different revisions see different resources of that kind. */
-  dependsOnRevision(kind: ResourceKind): boolean {
-    return this.#kinds[kind].revisioned > 0;
+  /** The view that shows the same of a kind and is shared by the most clients: revisions don't matter while no resource has one. */
+  effective(kind: ResourceKind, view: CatalogueView): CatalogueView {
+    return this.#kinds[kind].revisioned === 0 ? view.ofAnyRevision : view;
+  }
+
+  /** Forgets what was prepared for views that have no client any more. */
+  keepViews(used: Iterable<CatalogueView>): void {
+    const keys = new Set<string>();
+    for (const view of used) keys.add(view.key).add(view.ofAnyRevision.key);
+    for (const { indexes } of Object.values(this.#kinds)) {
+      for (const key of indexes.keys()) if (!keys.has(key)) indexes.delete(key);
+    }
+  }
+
+  /** The number of the last change of a kind. */
+  head(kind: ResourceKind): number {
+    return this.#kinds[kind].log.head;
+  }
+
+  /** Where in the entry log the last change of a kind happened; sorts as text. */
+  position(kind: ResourceKind): string {
+    return this.#kinds[kind].log.position;
+  }
+
+  /** The changes of a kind after the one of that number; undefined if they are not all remembered. */
+  changesSince(kind: ResourceKind, number: number): readonly Change[] | undefined {
+    return this.#kinds[kind].log.since(number);
+  }
+
+  /** Forgets the changes up to that number, because everybody has them. */
+  forgetChanges(kind: ResourceKind, number: number): void {
+    this.#kinds[kind].log.forget(number);
   }
 
   /** Calls back after each change of a kind. Answers the function that ends it. */
@@ -186,24 +248,4 @@ export class ResourceCache {
 /** True for the kinds that are served. */
 export function isResourceKind(kind: string): kind is ResourceKind {
   return resourceKinds.some((known) => known === kind);
-}
-
-/**
- * A hash of a set of strings that is kept up to date in constant time per change: the exclusive-or of their hashes.
- * The order in which members came doesn't matter, so replicas agree.
- */
-class SetHash {
-  readonly #sum = Buffer.alloc(16);
-
-  /** Adds the member if it is absent, removes it if it is present. */
-  toggle(member: string): void {
-    const hash = createHash("sha256").update(member).digest();
-    for (let index = 0; index < this.#sum.length; index++) {
-      this.#sum[index] = (this.#sum[index] ?? 0) ^ (hash[index] ?? 0);
-    }
-  }
-
-  digest(): string {
-    return this.#sum.toString("base64url");
-  }
 }

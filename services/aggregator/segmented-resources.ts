@@ -54,12 +54,16 @@ export class SegmentedResources {
     );
   }
 
-  /** FNV-1a over the name: spreads alike names evenly. */
   #segmentOf(name: string): Segment | undefined {
-    let hash = 0x811c9dc5;
-    for (let index = 0; index < name.length; index++) {
-      hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
-    }
-    return this.#segments[(hash >>> 0) % segmentCount];
+    return this.#segments[nameHash(name) % segmentCount];
   }
+}
+
+/** FNV-1a over a name, 32 bits without sign: spreads alike names evenly, and in the same way for ever. */
+export function nameHash(name: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < name.length; index++) {
+    hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
+  }
+  return hash >>> 0;
 }

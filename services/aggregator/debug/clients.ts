@@ -14,22 +14,34 @@ export function clientsAsSlime(clients: Iterable<ClientStream>): Record<string, 
   return shown;
 }
 
-/** `/clients?detail=1`: what there is to know per client and type. */
+/**
+ * `/clients?detail=true`: what there is to know per client and type. Versions are content hashes in state of the world,
+ * and places in the entry log in the dialects that are sent changes.
+ */
 export function clientsInDetail(clients: Iterable<ClientStream>): unknown[] {
-  return Array.from(clients, (client) => ({
-    id: `${client.nodeId}-${client.id}`,
-    node: client.nodeId,
-    address: client.address,
-    revision: client.revision ?? null,
-    connectedAt: client.connectedAt.toISOString(),
-    dialect: "sotw",
-    types: Array.from(client.types.values(), (type) => ({
-      typeUrl: type.typeUrl,
-      sentVersion: type.sentVersion ?? null,
-      acknowledgedVersion: type.ackedVersion ?? null,
-      waitingForAckMs: type.inFlight ? Math.round(performance.now() - type.sentAtMs) : null,
-      refusals: type.nacks,
-      lastError: type.lastError ?? null,
-    })),
-  }));
+  const nowMs = performance.now();
+  return Array.from(clients, (client) => {
+    const { revisions, namespaces, registries, shard } = client.view.scope;
+    return {
+      id: `${client.nodeId}-${client.id}`,
+      node: client.nodeId,
+      address: client.address,
+      revision: client.revision ?? null,
+      connectedAt: client.connectedAt.toISOString(),
+      dialect: client.dialect ?? null,
+      listener: client.listener,
+      view: { revisions, namespaces, registries, shard: shard ?? null },
+      types: Array.from(client.types.values(), (type) => ({
+        typeUrl: type.typeUrl,
+        sentVersion: type.sentVersion ?? null,
+        acknowledgedVersion: type.ackedVersion ?? null,
+        waitingForAckMs: type.inFlight ? Math.round(nowMs - type.sentAtMs) : null,
+        ...client.traffic(type.typeUrl),
+        refusals: type.nacks,
+        refusedNow: type.refused ?? [],
+        lastError: type.lastError?.message ?? null,
+        lastErrorNames: type.lastError?.names ?? [],
+      })),
+    };
+  });
 }

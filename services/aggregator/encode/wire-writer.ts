@@ -102,11 +102,16 @@ export class WireWriter {
     return bytes;
   }
 
+  /** Whole fields that are already encoded, tags included. */
+  raw(fields: Uint8Array): void {
+    this.#reserve(fields.length);
+    this.#position -= fields.length;
+    this.#buffer.set(fields, this.#position);
+  }
+
   /** Bytes that are already encoded. */
   bytes(field: number, value: Uint8Array): void {
-    this.#reserve(value.length);
-    this.#position -= value.length;
-    this.#buffer.set(value, this.#position);
+    this.raw(value);
     this.#varint(value.length);
     this.#varint((field << 3) | 2);
   }

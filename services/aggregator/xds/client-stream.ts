@@ -1,25 +1,53 @@
-import type { DiscoveryRequest } from "../../../protos/gen/envoy/service/discovery/v3/discovery_pb.ts";
+import type { Node } from "../../../protos/gen/envoy/config/core/v3/base_pb.ts";
+import type { ResourceKind } from "../../../shared/model/manifest.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
+import type { CatalogueView } from "../catalogue-view.ts";
 import type { MessagePieces } from "../grpc/grpc-call.ts";
 import type { AggregatorMetrics } from "../metrics.ts";
-import type { ResponseBuilder } from "./response-builder.ts";
-import type { SotwRequest, SotwResponse, SotwView, TypeState } from "./sotw-stream.ts";
-import { SotwStream } from "./sotw-stream.ts";
+import {
+  decodeDeltaRequest,
+  decodeRequest,
+  DeltaSession,
+  dialectOf,
+  formOf,
+  IncrementalSession,
+  SotwSession,
+} from "./dialects.ts";
+import type { DialectContext, DialectSession, Outgoing } from "./dialects.ts";
+import { revisionOf, viewOf } from "./listener.ts";
+import type { ListenerProfile } from "./listener.ts";
+import type { Dialect, TypeStatus } from "./protocol.ts";
 
 /** What a stream needs from the server around it. */
 export interface ClientStreamContext {
-  readonly responses: ResponseBuilder;
-  /** False while nothing may be answered for our own kinds. */
-  readonly isOpen: () => boolean;
+  readonly dialects: DialectContext;
+  readonly listener: ListenerProfile;
   /** Hands an encoded response to the transport. */
   readonly send: (message: MessagePieces) => void;
+  /** Ends the stream, at once if the client takes nothing. */
+  readonly drop: (reason: string) => void;
   readonly log: Logger;
   readonly metrics: AggregatorMetrics;
-  readonly minPushIntervalMs: number;
+  /** A client that leaves a response unacknowledged for longer is dropped; 0: never. */
+  readonly ackTimeoutMs: number;
+}
+
+/** What was sent of one type. */
+export interface Traffic {
+  readonly pushes: number;
+  readonly bytes: number;
+}
+
+const noTraffic: Traffic = { pushes: 0, bytes: 0 };
+
+/** A stream that has been asked something: its protocol, and how to hand it a request. */
+interface Opened {
+  readonly session: DialectSession<unknown>;
+  readonly receive: (bytes: Uint8Array) => Outgoing[];
 }
 
 /**
- * One connected xDS client: feeds requests and changes to the protocol state machine, and its responses to the
+ * One connected xDS client: feeds requests and changes to the protocol's state machine, and its responses to the
  * transport. Never knows gRPC.
  */
 export class ClientStream {
@@ -28,16 +56,22 @@ export class ClientStream {
   readonly address: string;
   readonly connectedAt = new Date();
   readonly #context: ClientStreamContext;
-  readonly #protocol: SotwStream;
+  readonly #method: "stream" | "delta";
+  readonly #traffic = new Map<string, Traffic>();
+  #opened: Opened | undefined;
   #nodeId = "";
   #revision: string | undefined;
+  #view: CatalogueView;
   #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
-  constructor(id: number, address: string, context: ClientStreamContext) {
+  /** `method`: which of the two calls of the service it came with. */
+  constructor(id: number, address: string, method: "stream" | "delta", context: ClientStreamContext) {
     this.id = id;
     this.address = address;
+    this.#method = method;
     this.#context = context;
-    this.#protocol = new SotwStream(context.minPushIntervalMs);
+    this.#view = viewOf(context.listener, undefined);
   }
 
   /** The node id of the client, empty before its first request. */
@@ -50,64 +84,145 @@ export class ClientStream {
     return this.#revision;
   }
 
-  /** The protocol state per requested type URL. */
-  get types(): ReadonlyMap<string, Readonly<TypeState>> {
-    return this.#protocol.types;
+  /** What it speaks; undefined before its first request. */
+  get dialect(): Dialect | undefined {
+    return this.#opened?.session.dialect;
   }
 
-  /** Takes in a request of the client. */
-  onRequest(request: DiscoveryRequest): void {
-    if (request.node !== undefined) {
-      this.#nodeId = request.node.id;
-      const revision = request.node.metadata?.["ISTIO_REVISION"];
-      this.#revision = typeof revision === "string" && revision !== "" ? revision : undefined;
-    }
-    const error = request.errorDetail?.message;
-    const typed: SotwRequest = {
-      typeUrl: request.typeUrl,
-      responseNonce: request.responseNonce,
-      resourceNames: request.resourceNames,
-      error,
-    };
-    if (error !== undefined) this.#reportNack(request.typeUrl, request.responseNonce, error);
-    this.#sendAll(this.#protocol.onRequest(typed, this.#view()));
+  /** What it is shown. */
+  get view(): CatalogueView {
+    return this.#view;
+  }
+
+  /** The name of the listener that it came to. */
+  get listener(): string {
+    return this.#context.listener.name;
+  }
+
+  /** The protocol state per requested type URL. */
+  get types(): ReadonlyMap<string, TypeStatus> {
+    return this.#opened?.session.types ?? new Map();
+  }
+
+  /** What was sent of a type. */
+  traffic(typeUrl: string): Traffic {
+    return this.#traffic.get(typeUrl) ?? noTraffic;
+  }
+
+  /** The last change of a kind that the client is known to have, where its dialect needs to know; else undefined. */
+  confirmedChange(kind: ResourceKind): number | undefined {
+    return this.#opened?.session.confirmedChange(kind);
+  }
+
+  /** Takes in a request of the client. Throws if it can't be decoded. */
+  onMessage(bytes: Uint8Array): void {
+    this.#opened ??= this.#method === "delta" ? this.#openDelta(bytes) : this.#openStream(bytes);
+    this.#sendAll(this.#opened.receive(bytes));
   }
 
   /** Sends what has changed, if the protocol allows it now. */
   onChange(): void {
-    this.#sendAll(this.#protocol.onChange(this.#view()));
+    if (this.#opened !== undefined) this.#sendAll(this.#opened.session.onChange(this.#view));
   }
 
   /** Ends the stream's own work. */
   close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#timer);
   }
 
-  #view(): SotwView {
-    const { responses, isOpen } = this.#context;
-    return {
-      version: (kind) => isOpen() ? responses.version(kind, this.#revision) : undefined,
-      nonce: (kind) => responses.nonce(kind, this.#revision),
-      nowMs: performance.now(),
+  #openStream(first: Uint8Array): Opened {
+    const { dialects, listener } = this.#context;
+    const { node, responseNonce } = decodeRequest(first);
+    const dialect = dialectOf(listener.dialect, listener.incPush, node?.metadata, responseNonce);
+    const session = dialect === "incremental" ? new IncrementalSession(dialects) : new SotwSession(dialects);
+    const receive = (bytes: Uint8Array) => {
+      const request = decodeRequest(bytes);
+      this.#meet(request.node);
+      this.#reportNack(request.typeUrl, request.responseNonce, request.errorDetail?.message);
+      return session.onRequest(request, this.#view);
     };
+    return { session, receive };
   }
 
-  #sendAll(toSend: readonly SotwResponse[]): void {
-    for (const response of toSend) {
-      const { message, resources } = this.#context.responses.build(response, this.#revision);
-      this.#context.send(message);
-      this.#context.metrics.pushed(response.kind, message.reduce((sum, piece) => sum + piece.length, 0));
-      this.#context.log.debug(
-        { client: this.#nodeId, typeUrl: response.typeUrl, version: response.version, resources },
-        "sent",
-      );
+  #openDelta(first: Uint8Array): Opened {
+    const { node } = decodeDeltaRequest(first);
+    const session = new DeltaSession(this.#context.dialects, this.id, formOf(node?.metadata));
+    const receive = (bytes: Uint8Array) => {
+      const request = decodeDeltaRequest(bytes);
+      this.#meet(request.node);
+      this.#reportNack(request.typeUrl, request.responseNonce, request.errorDetail?.message);
+      return session.onRequest(request, this.#view);
+    };
+    return { session, receive };
+  }
+
+  /** The first request says who is asking; later ones may repeat it. What was shown once stays the view. */
+  #meet(node: Node | undefined): void {
+    if (node === undefined || this.#nodeId !== "") return;
+    this.#nodeId = node.id;
+    this.#revision = revisionOf(node.metadata);
+    this.#view = viewOf(this.#context.listener, this.#revision);
+  }
+
+  #sendAll(toSend: readonly Outgoing[]): void {
+    const { send, metrics, log } = this.#context;
+    const session = this.#opened?.session;
+    if (session === undefined || this.#isClosed) return;
+    for (const { typeUrl, kind, nonce, message, resources, removed } of toSend) {
+      send(message);
+      const bytes = message.reduce((sum, piece) => sum + piece.length, 0);
+      const before = this.traffic(typeUrl);
+      this.#traffic.set(typeUrl, { pushes: before.pushes + 1, bytes: before.bytes + bytes });
+      metrics.pushed(kind, session.dialect, bytes);
+      log.debug({ client: this.#nodeId, typeUrl, nonce, resources, removed, bytes }, "sent");
     }
-    const waitMs = this.#protocol.waitMs(this.#view());
-    clearTimeout(this.#timer);
-    if (waitMs !== undefined) this.#timer = setTimeout(() => this.onChange(), waitMs);
+    if (session.lost !== undefined) return this.#drop("too-far-behind", session.lost);
+    this.#scheduleWork(session);
   }
 
-  #reportNack(typeUrl: string, nonce: string, error: string): void {
+  /** Wakes up for what the protocol has to send by itself, or to give up an acknowledgement. */
+  #scheduleWork(session: DialectSession<unknown>): void {
+    clearTimeout(this.#timer);
+    const waits = [session.waitMs(this.#view), this.#ackWaitMs()].filter((wait) => wait !== undefined);
+    if (waits.length === 0) return;
+    this.#timer = setTimeout(() => {
+      if (this.#ackWaitMs() === 0) this.#giveUp();
+      else this.onChange();
+    }, Math.min(...waits)).unref();
+  }
+
+  /** How long the oldest acknowledgement may still take; undefined if none is waited for. */
+  #ackWaitMs(): number | undefined {
+    const { ackTimeoutMs } = this.#context;
+    const oldest = this.#oldestUnacknowledged()?.sentAtMs;
+    if (ackTimeoutMs === 0 || oldest === undefined) return undefined;
+    return Math.max(Math.ceil(oldest + ackTimeoutMs - performance.now()), 0);
+  }
+
+  #oldestUnacknowledged(): TypeStatus | undefined {
+    let oldest: TypeStatus | undefined;
+    for (const type of this.types.values()) {
+      if (type.inFlight && (oldest === undefined || type.sentAtMs < oldest.sentAtMs)) oldest = type;
+    }
+    return oldest;
+  }
+
+  #giveUp(): void {
+    const typeUrl = this.#oldestUnacknowledged()?.typeUrl ?? "";
+    const seconds = Math.round(this.#context.ackTimeoutMs / 1000);
+    this.#drop("ack-timeout", `no acknowledgement of ${typeUrl} within ${seconds} s`);
+  }
+
+  #drop(reason: string, message: string): void {
+    const { drop, log, metrics } = this.#context;
+    metrics.dropped.inc({ reason });
+    log.warn({ client: this.#nodeId, address: this.address, reason: message }, "sent an xDS client away");
+    drop(message);
+  }
+
+  #reportNack(typeUrl: string, nonce: string, error: string | undefined): void {
+    if (error === undefined) return;
     this.#context.metrics.nacks.inc({ type_url: typeUrl });
     this.#context.log.warn(
       { client: this.#nodeId, address: this.address, typeUrl, nonce, error },

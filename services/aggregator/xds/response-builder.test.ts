@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { DiscoveryResponseSchema } from "../../../protos/gen/envoy/service/discovery/v3/discovery_pb.ts";
 import type { ServiceEntryManifest } from "../../../shared/model/manifest.ts";
 import { ResourceCache } from "../cache.ts";
+import { CatalogueView } from "../catalogue-view.ts";
 import { encodeResource } from "../encode/encode-resource.ts";
 import { ResponseBuilder } from "./response-builder.ts";
 
@@ -27,6 +28,12 @@ function put(cache: ResourceCache, name: string, revision?: string): void {
   });
 }
 
+/** What a client of that revision sees. */
+function viewOf(revision: string | undefined): CatalogueView {
+  const revisions = revision === undefined ? [] : [revision];
+  return new CatalogueView({ revisions, namespaces: [], registries: [], shard: undefined });
+}
+
 function builderOf(cache: ResourceCache): ResponseBuilder {
   const builder = new ResponseBuilder(cache, "replica-1");
   cache.onChange((kind) => builder.invalidate(kind));
@@ -39,9 +46,10 @@ function build(
   names: readonly string[] = [],
   type = typeUrl,
 ) {
-  const version = builder.version("ServiceEntry", revision);
-  const nonce = builder.nonce("ServiceEntry", revision);
-  return builder.build({ typeUrl: type, kind: "ServiceEntry", version, names, nonce }, revision);
+  const view = viewOf(revision);
+  const version = builder.version("ServiceEntry", view);
+  const nonce = builder.nonce("ServiceEntry", view);
+  return builder.build({ typeUrl: type, kind: "ServiceEntry", version, names, nonce }, view);
 }
 
 describe("ResponseBuilder", () => {
@@ -87,7 +95,8 @@ describe("ResponseBuilder", () => {
     expect(build(builder, "canary").resources).toBe(2);
     expect(build(builder, undefined).resources).toBe(2);
     expect(build(builder, "default").resources).toBe(1);
-    expect(builder.version("ServiceEntry", "default")).not.toBe(builder.version("ServiceEntry", "canary"));
+    const version = (revision: string) => builder.version("ServiceEntry", viewOf(revision));
+    expect(version("default")).not.toBe(version("canary"));
   });
 
   test("answers names with those only", () => {

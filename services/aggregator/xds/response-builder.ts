@@ -1,10 +1,11 @@
 import type { ResourceKind } from "../../../shared/model/manifest.ts";
-import type { ResourceCache, Snapshot } from "../cache.ts";
+import type { CachedResource, ResourceCache, Snapshot } from "../cache.ts";
+import { CatalogueView } from "../catalogue-view.ts";
 import { WireWriter } from "../encode/wire-writer.ts";
 import type { MessagePieces } from "../grpc/grpc-call.ts";
 import type { SotwResponse } from "./sotw-stream.ts";
 
-/** The state that all clients of one kind and revision share: its version, and the bytes per type URL. */
+/** The state that all clients of one kind and view share: its version, and the bytes per type URL. */
 interface SharedSnapshot {
   readonly snapshot: Snapshot;
   readonly nonce: string;
@@ -14,7 +15,7 @@ interface SharedSnapshot {
 
 /**
  * Turns {@link SotwResponse}s into encoded DiscoveryResponses. A full response is the row of the cache's joined
- * segments between a head and a tail, made once per change, kind, revision and type URL: the twentieth client costs no
+ * segments between a head and a tail, made once per change, kind, view and type URL: the twentieth client costs no
  * encoding and no copy. For that, the nonce belongs to the content and not to the client.
  */
 export class ResponseBuilder {
@@ -35,23 +36,30 @@ export class ResponseBuilder {
     for (const key of this.#shared.keys()) if (key.startsWith(`${kind}/`)) this.#shared.delete(key);
   }
 
-  /** The version of what a client of the revision sees of a kind. */
-  version(kind: ResourceKind, revision: string | undefined): string {
-    return this.#sharedSnapshot(kind, revision).snapshot.version;
+  /** The version of what a view shows of a kind. */
+  version(kind: ResourceKind, view = CatalogueView.everything): string {
+    return this.#sharedSnapshot(kind, view).snapshot.version;
   }
 
   /** The nonce that goes with the present content of a kind. */
-  nonce(kind: ResourceKind | undefined, revision: string | undefined): string {
-    return kind === undefined ? `empty.${++this.#builds}` : this.#sharedSnapshot(kind, revision).nonce;
+  nonce(kind: ResourceKind | undefined, view = CatalogueView.everything): string {
+    return kind === undefined ? `empty.${++this.#builds}` : this.#sharedSnapshot(kind, view).nonce;
   }
 
   /** The encoded DiscoveryResponse, and how many resources are in it. The bytes are shared: nobody may change them. */
-  build(response: SotwResponse, revision: string | undefined): { message: MessagePieces; resources: number } {
-    if (response.kind === undefined) return { message: this.#frame([], response), resources: 0 };
-    const { snapshot, messages } = this.#sharedSnapshot(response.kind, revision);
+  build(
+    response: SotwResponse,
+    view = CatalogueView.everything,
+  ): { message: MessagePieces; resources: number } {
+    const { kind } = response;
+    if (kind === undefined) return { message: this.#frame([], response), resources: 0 };
+    const { snapshot, messages } = this.#sharedSnapshot(kind, view);
     if (response.names.length > 0) {
-      const names = new Set(response.names);
-      const chosen = [...snapshot.resources].filter((resource) => names.has(resource.name));
+      const chosen: CachedResource[] = [];
+      for (const name of new Set(response.names)) {
+        const resource = this.#cache.get(kind, name);
+        if (resource !== undefined && view.shows(name, resource)) chosen.push(resource);
+      }
       return {
         message: this.#frame(chosen.map((resource) => resource.framed), response),
         resources: chosen.length,
@@ -65,11 +73,11 @@ export class ResponseBuilder {
     return { message, resources: snapshot.count };
   }
 
-  #sharedSnapshot(kind: ResourceKind, revision: string | undefined): SharedSnapshot {
-    const key = `${kind}/${this.#cache.dependsOnRevision(kind) && revision !== undefined ? revision : ""}`;
+  #sharedSnapshot(kind: ResourceKind, view: CatalogueView): SharedSnapshot {
+    const key = `${kind}/${this.#cache.effective(kind, view).key}`;
     let shared = this.#shared.get(key);
     if (shared === undefined) {
-      const snapshot = this.#cache.snapshot(kind, revision);
+      const snapshot = this.#cache.snapshot(kind, view);
       shared = { snapshot, nonce: `${snapshot.version}.${++this.#builds}`, messages: new Map() };
       this.#shared.set(key, shared);
     }

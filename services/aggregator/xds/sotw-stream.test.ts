@@ -114,7 +114,7 @@ describe("SotwStream", () => {
     expect(stream.onChange(world)).toEqual([]);
     expect(stream.types.get(entries)).toMatchObject({
       nacks: 1,
-      lastError: "no such host",
+      lastError: { message: "no such host" },
       ackedVersion: undefined,
     });
     world.versions = { ServiceEntry: "v2" };

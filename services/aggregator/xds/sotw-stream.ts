@@ -1,5 +1,7 @@
 import type { ResourceKind } from "../../../shared/model/manifest.ts";
 import { resourceKinds } from "../../../shared/model/manifest.ts";
+import type { LastError, TypeStatus } from "./protocol.ts";
+import { mentionedNames } from "./refusals.ts";
 import { kindOfTypeUrl } from "./type-urls.ts";
 
 /**
@@ -36,19 +38,16 @@ export interface SotwResponse {
   readonly nonce: string;
 }
 
-/** What the stream knows of one type, for `/clients` and tests. */
-export interface TypeState {
-  readonly typeUrl: string;
-  readonly kind: ResourceKind | undefined;
+/** The state of one type. */
+interface TypeState extends TypeStatus {
   names: readonly string[];
   sentVersion: string | undefined;
   sentNonce: string;
   sentAtMs: number;
   ackedVersion: string | undefined;
   ackedNonce: string;
-  /** True from a response until its ACK or NACK. */
   inFlight: boolean;
-  lastError: string | undefined;
+  lastError: LastError | undefined;
   nacks: number;
 }
 
@@ -77,7 +76,7 @@ export class SotwStream {
   }
 
   /** The state per requested type. */
-  get types(): ReadonlyMap<string, Readonly<TypeState>> {
+  get types(): ReadonlyMap<string, TypeStatus> {
     return this.#types;
   }
 
@@ -143,7 +142,7 @@ export class SotwStream {
       state.ackedNonce = state.sentNonce;
       state.lastError = undefined;
     } else {
-      state.lastError = request.error;
+      state.lastError = { message: request.error, names: [...mentionedNames(request.error)] };
       state.nacks++;
     }
   }

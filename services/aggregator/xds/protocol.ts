@@ -1,0 +1,41 @@
+import type { ResourceKind } from "../../../shared/model/manifest.ts";
+import type { KindCatalogue } from "../catalogue.ts";
+
+/** What a stream speaks. */
+export type Dialect = "stateOfTheWorld" | "incremental" | "delta";
+
+/** A client's last refusal. */
+export interface LastError {
+  readonly message: string;
+  /** The resources that it concerns: those that the text names, else all that the response carried (the first 100). */
+  readonly names: readonly string[];
+}
+
+/** What a stream knows of one requested type: for `/clients`, metrics and tests. */
+export interface TypeStatus {
+  readonly typeUrl: string;
+  /** Undefined: a type that we have nothing of. */
+  readonly kind: ResourceKind | undefined;
+  /** What the client was last sent: a content hash (state of the world) or a place in the entry log. */
+  readonly sentVersion: string | undefined;
+  readonly sentNonce: string;
+  readonly ackedVersion: string | undefined;
+  readonly ackedNonce: string;
+  /** True from a response until its ACK or NACK. */
+  readonly inFlight: boolean;
+  readonly sentAtMs: number;
+  readonly nacks: number;
+  readonly lastError: LastError | undefined;
+  /** Resources that the client refused and has not taken since; absent where the dialect can't tell. */
+  readonly refused?: readonly string[];
+}
+
+/** The world around a stream that is sent changes. */
+export interface ChangeView {
+  /** What there is of a kind, as this client may see it. */
+  catalogue(kind: ResourceKind | undefined): KindCatalogue;
+  readonly nowMs: number;
+}
+
+/** How many names are shown of a refusal that names none. */
+export const shownNames = 100;
