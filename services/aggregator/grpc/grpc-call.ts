@@ -112,17 +112,12 @@ export class GrpcCall {
     this.#pump();
   }
 
-  /**
-   * Ends the call now. A client that takes nothing would never see what is queued, nor a status behind it: its stream
-   * is reset, and the queue given back.
-   */
+  /** Ends the call at once: what is queued is forgotten. A client in the middle of a message is cut off. */
   drop(code: GrpcStatus, message: string): void {
-    if (this.#ending) return;
-    if (!this.#blocked) return this.end(code, message);
     this.#queue.length = 0;
-    this.#ending = true;
-    this.#close(message);
-    this.#stream.close(constants.NGHTTP2_CANCEL);
+    this.end(code, message);
+    // gRPC's clients take this reset for `unavailable`. A status can't follow half a message.
+    if (this.#blocked) this.#stream.close(constants.NGHTTP2_REFUSED_STREAM);
   }
 
   /** Hands over the next slice, as one write of HTTP/2 (`cork`), and waits until the client has taken it. */

@@ -56,6 +56,20 @@ describe("GrpcServer", () => {
     expect(received).toBe(message.length + 5);
   });
 
+  test("drops a client, in the middle of a message or not", async () => {
+    const message = Buffer.alloc(16 * 1024 * 1024);
+    const server = await serve((call) => (asked) => {
+      call.send([asked.length === 0 ? asked : message]);
+      call.drop(GrpcStatus.unavailable, "no ACK for 5m");
+    });
+    const idle = open(connect(server));
+    idle.write(Buffer.alloc(0));
+    expect(await statusOf(idle)).toMatchObject({ code: GrpcStatus.unavailable, details: "no ACK for 5m" });
+    const stalled = open(connect(server));
+    stalled.write(Buffer.from("x"));
+    expect((await statusOf(stalled)).code).toBe(GrpcStatus.unavailable);
+  });
+
   test("answers a method that isn't there as unimplemented", async () => {
     const status = await statusOf(open(connect(await serve(echo)), "/test.Echo/Other"));
     expect(status).toMatchObject({ code: GrpcStatus.unimplemented, details: "no method /test.Echo/Other" });
