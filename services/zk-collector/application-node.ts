@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { normalizedServiceName } from "../../shared/conversion/instance-service.ts";
 import type { ApplicationNode, InvalidRecord } from "./registry-records.ts";
 
 /** An instance of a Dubbo 3 application. What it offers is known by its revision, not by its node. */
@@ -32,7 +33,9 @@ export interface SpringInstance {
   readonly kind: "spring";
   /** Path of its node. */
   readonly path: string;
-  /** The application; may have slashes inside, none at its ends. */
+  /**
+   * The application, in the form that groups: lower case, `-` for `_`. It may have slashes inside, none at its ends.
+   */
   readonly name: string;
   readonly id: string;
   /** IPv4 or IPv6 address without brackets, or host name. */
@@ -42,6 +45,8 @@ export interface SpringInstance {
   /** HTTPS; clients prefer it. */
   readonly sslPort: number | undefined;
   readonly metadata: Readonly<Record<string, string>>;
+  /** When it was registered, in milliseconds since 1970; 0 if it doesn't say. */
+  readonly registeredAtMs: number;
   /** `instance_status` in upper case; `UP` where it is absent. */
   readonly status: string;
   /** False if Curator's own flag switches the instance off. */
@@ -62,6 +67,7 @@ const CuratorInstance = z.object({
   port: port.nullish(),
   sslPort: port.nullish(),
   enabled: z.boolean().optional(),
+  registrationTimeUTC: z.number().nullish().catch(undefined),
   payload: z.object({ metadata: z.record(z.string(), z.unknown()).nullish() }).nullish(),
 });
 
@@ -135,7 +141,7 @@ function toSpring(
 ): SpringInstance | undefined {
   const plain = usablePort(instance.port);
   const secure = usablePort(instance.sslPort);
-  const name = instance.name.replace(/^\/+|\/+$/g, "");
+  const name = normalizedServiceName(instance.name.replace(/^\/+|\/+$/g, ""));
   if (plain === undefined && secure === undefined) report({ path, reason: "it has no port" });
   else if (name === "") report({ path, reason: "it has no name" });
   else {
@@ -148,6 +154,7 @@ function toSpring(
       port: plain,
       sslPort: secure,
       metadata,
+      registeredAtMs: instance.registrationTimeUTC ?? 0,
       status: (metadata["instance_status"] ?? "UP").toUpperCase(),
       enabled: instance.enabled !== false,
     };

@@ -17,17 +17,20 @@ export interface ServiceInstance {
   readonly address: string;
   readonly port: number;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Its share of the calls beside the others'; absent: as much as any. */
+  readonly weight?: number | undefined;
 }
 
 interface LabelledInstance {
   readonly address: string;
   readonly port: number;
   readonly labels: Readonly<Record<string, string>>;
+  readonly weight: number | undefined;
 }
 
 /** How services of instances become ServiceEntries: the options that Eureka's and Nacos' sources share. */
 export interface InstanceServiceRules {
-  readonly registry: "eureka" | "nacos";
+  readonly registry: "eureka" | "nacos" | "zookeeper";
   readonly profile: Profile;
   readonly environment: ConversionEnvironment;
   readonly svcProtocol: string;
@@ -97,12 +100,12 @@ function byNamespace(
 ): Map<string, LabelledInstance[]> {
   const groups = new Map<string, LabelledInstance[]>();
   const labelRules = { ...rules.environment, profile: rules.profile };
-  for (const { address, port, metadata } of instances) {
+  for (const { address, port, metadata, weight } of instances) {
     const labels = endpointLabels(metadata, labelRules);
     const namespace = rules.nsHost ? labels["k8sNs"] ?? rules.defaultServiceNs : "";
     const group = groups.get(namespace);
-    if (group === undefined) groups.set(namespace, [{ address, port, labels }]);
-    else group.push({ address, port, labels });
+    if (group === undefined) groups.set(namespace, [{ address, port, labels, weight }]);
+    else group.push({ address, port, labels, weight });
   }
   return groups;
 }
@@ -150,7 +153,7 @@ function resourceNamespace(entryName: string, rules: InstanceServiceRules): stri
 }
 
 function toEndpoint(
-  { address, labels }: LabelledInstance,
+  { address, labels, weight }: LabelledInstance,
   ports: Record<string, number>,
   { environment, profile }: InstanceServiceRules,
 ): WorkloadEntry {
@@ -161,6 +164,7 @@ function toEndpoint(
     ports,
     ...(Object.keys(all).length > 0 ? { labels: all } : {}),
     ...(locality === undefined ? {} : { locality: locality.locality }),
+    ...(weight === undefined ? {} : { weight }),
   };
 }
 
