@@ -12,6 +12,7 @@ import { createMetrics, logWarnings } from "../../shared/runtime/service-options
 import { startAggregator } from "../aggregator/aggregator.ts";
 import type { Aggregator } from "../aggregator/aggregator.ts";
 import { startCollector as startEurekaCollector } from "../eureka-collector/start-collector.ts";
+import { startCollector as startZooKeeperCollector } from "../zk-collector/start-collector.ts";
 import { runDemoServices } from "./demo/demo-services.ts";
 import { EurekaServer } from "./demo/eureka-server.ts";
 
@@ -76,6 +77,11 @@ async function run(given: LoadedConfig | undefined, listen: Listen, context: Ser
     const eureka = startEurekaCollector({ config, environment, entryLog, metrics }, context);
     routes.route("/", eureka.routes);
     work.push(eureka.finished);
+  }
+  if (config.zookeeperSource.enabled) {
+    const zooKeeper = await startZooKeeperCollector({ config, environment, entryLog, metrics }, context);
+    routes.route("/", zooKeeper.routes);
+    work.push(zooKeeper.finished);
   }
   const aggregator = await startAggregator(
     { config, environment, entryLog, metrics, moreRoutes: routes },

@@ -23,6 +23,8 @@ export interface SourcePublisherOptions {
   readonly guard: ShrinkPolicy;
   /** A service without endpoints is deleted after this time, in milliseconds; 0 keeps it for ever. */
   readonly keepEmptyMs: number;
+  /** A service that isn't in a complete read keeps its endpoints for ever (`enableEmptyProtection`). */
+  readonly keepMissing?: boolean;
   readonly log: Logger;
 }
 
@@ -107,7 +109,7 @@ export class SourcePublisher implements Disposable {
     const changes: Change[] = [];
     for (const [subject, manifest] of read) this.#addUpsert(changes, subject, manifest);
     for (const subject of this.#published.subjects()) {
-      if (read.has(subject) || held.has(subject)) continue;
+      if (read.has(subject) || held.has(subject) || this.#options.keepMissing === true) continue;
       if (decodeSubject(subject)?.kind === "ServiceEntry") this.#addMissing(changes, subject);
     }
     const summary = await this.#publish(changes, countServiceEntries(read.values()), signal);

@@ -4,7 +4,7 @@ import { freePort } from "../servers/free-port.ts";
 import { accepts, orDispose, ServerProcess } from "../servers/server-process.ts";
 
 /** Our services, by the names of their folders. */
-export type ServiceName = "aggregator" | "eureka-collector" | "all-in-one";
+export type ServiceName = "aggregator" | "eureka-collector" | "zk-collector" | "all-in-one";
 
 /** The configuration of our own file; an object in its form. */
 export type TestConfig = Readonly<Record<string, unknown>>;
