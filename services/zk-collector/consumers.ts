@@ -1,9 +1,8 @@
 import type { DubboService } from "./dubbo-host.ts";
-import { parseDubboUrl, parseSlimeUrl } from "./parse-dubbo-url.ts";
 import { nodePath } from "./registry-records.ts";
 import type { InterfaceRecord, InvalidRecord } from "./registry-records.ts";
 import { interfaceNodeName, serviceKey } from "./service-key.ts";
-import { consumerUrl, MemberReader } from "./service-member.ts";
+import { MemberReader } from "./service-member.ts";
 import type { ZookeeperRules } from "./zookeeper-rules.ts";
 
 /**
@@ -17,7 +16,7 @@ export function consumersByService(
   report: (record: InvalidRecord) => void,
 ): Map<string, string[]> {
   const isSlime = rules.profile === "slime";
-  const reader = new MemberReader(isSlime ? interfaceNodeName(record.name) : record.name, rules);
+  const reader = new MemberReader(isSlime ? interfaceNodeName(record.name) : record.name, rules, "consumers");
   const applications = new Map<string, Set<string>>();
   const add = (key: string, application: string) => {
     const known = applications.get(key);
@@ -25,12 +24,12 @@ export function consumersByService(
     else known.add(application);
   };
   for (const name of record.consumers) {
-    const url = isSlime ? parseSlimeUrl(name) : parseDubboUrl(name);
-    if (typeof url === "string") {
-      report({ path: nodePath(rules.root, record.name, "consumers", name), reason: url });
+    const member = reader.read(name);
+    if (typeof member === "string") {
+      report({ path: nodePath(rules.root, record.name, "consumers", name), reason: member });
       continue;
     }
-    const { service, labels } = reader.member(consumerUrl(url, rules), name);
+    const { service, labels } = member;
     const application = labels["application"] ?? "";
     if (application === "") continue;
     if (isSlime || !isPattern(service)) {

@@ -139,8 +139,9 @@ function toService(
     provider.labels[methodsKey] === ported[0]?.provider.labels[methodsKey]
   );
   const weights = isSlime ? undefined : endpointWeights(ported.map(({ provider }) => provider.url));
+  const labelsOf = haveSameMethods ? withoutMethods() : ({ labels: own }: ServiceMember) => own;
   const endpoints = ported.map(({ provider, ports: own }, index) =>
-    toEndpoint(provider, own, haveSameMethods, weights?.[index])
+    toEndpoint(provider, own, labelsOf(provider), weights?.[index])
   );
   const hosts = [isSlime ? key + rules.hostSuffix : dubboHost(service, rules.hostSuffix)];
   const labels: Record<string, string> = { registry: "zookeeper", path: interfaceName };
@@ -185,21 +186,34 @@ function applicationLabel({ application }: Readonly<Record<string, string>>): Re
   return application === undefined ? {} : { application };
 }
 
+/** The labels of members without their methods: one object for all members that share theirs. */
+function withoutMethods(): (member: ServiceMember) => Record<string, string> {
+  const known = new Map<Record<string, string>, Record<string, string>>();
+  return ({ labels }) => {
+    let found = known.get(labels);
+    if (found === undefined) {
+      const { [methodsKey]: _methods, ...others } = labels;
+      found = others;
+      known.set(labels, found);
+    }
+    return found;
+  };
+}
+
 function toEndpoint(
-  { url, labels, locality }: ServiceMember,
+  { url, locality }: ServiceMember,
   ports: Record<string, number>,
-  withoutMethods: boolean,
+  labels: Record<string, string>,
   weight: number | undefined,
 ): WorkloadEntry {
-  const { [methodsKey]: methods, ...others } = labels;
-  const kept = withoutMethods && methods !== undefined ? others : labels;
-  return {
-    address: url.host,
-    ports,
-    ...(Object.keys(kept).length > 0 ? { labels: kept } : {}),
-    ...(locality === undefined ? {} : { locality }),
-    ...(weight === undefined ? {} : { weight }),
-  };
+  const endpoint: WorkloadEntry = { address: url.host, ports };
+  for (const _key in labels) {
+    endpoint.labels = labels;
+    break;
+  }
+  if (locality !== undefined) endpoint.locality = locality;
+  if (weight !== undefined) endpoint.weight = weight;
+  return endpoint;
 }
 
 function applicationsOf(members: readonly ServiceMember[]): string[] {

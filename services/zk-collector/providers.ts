@@ -2,8 +2,7 @@ import { isFqdn, isIpAddress } from "../../shared/istio/mod.ts";
 import type { Configurator } from "./configurators.ts";
 import { readConfigurators } from "./configurators.ts";
 import type { DubboUrl } from "./dubbo-url.ts";
-import { parameterOf } from "./dubbo-url.ts";
-import { parseDubboUrl, parseSlimeUrl } from "./parse-dubbo-url.ts";
+import { parseDubboUrl } from "./parse-dubbo-url.ts";
 import { nodePath } from "./registry-records.ts";
 import type { InterfaceRecord, InvalidRecord } from "./registry-records.ts";
 import { interfaceNodeName } from "./service-key.ts";
@@ -28,13 +27,16 @@ function slimeProviders(
   rules: ZookeeperRules,
   report: (record: InvalidRecord) => void,
 ): ServiceMember[] {
-  const reader = new MemberReader(interfaceNodeName(record.name), rules);
+  const reader = new MemberReader(interfaceNodeName(record.name), rules, "providers");
   const members: ServiceMember[] = [];
   for (const name of record.providers) {
-    const url = parseSlimeUrl(name);
-    const reason = typeof url === "string" ? url : url.port === 0 ? "has no port" : undefined;
-    if (reason !== undefined) report({ path: nodePath(rules.root, record.name, "providers", name), reason });
-    else if (typeof url !== "string") members.push(reader.member(url, name));
+    const member = reader.read(name);
+    if (typeof member !== "string" && member.url.port !== 0) {
+      members.push(member);
+      continue;
+    }
+    const reason = typeof member === "string" ? member : "has no port";
+    report({ path: nodePath(rules.root, record.name, "providers", name), reason });
   }
   return members;
 }
@@ -47,18 +49,17 @@ function allProviders(
   const at = (directory: string) => (name: string, reason: string) =>
     report({ path: nodePath(rules.root, record.name, directory, name), reason });
   const configurators = readConfigurators(record.configurators, at("configurators"));
-  const reader = new MemberReader(record.name, rules);
+  const reader = new MemberReader(record.name, rules, "providers");
   const members = new Map<string, ServiceMember>();
   const reportProvider = at("providers");
   for (const name of record.providers) {
-    const url = parseDubboUrl(name);
-    const defect = typeof url === "string" ? url : defectOf(url);
-    if (defect !== undefined) {
-      reportProvider(name, defect);
+    const read = reader.read(name);
+    const defect = typeof read === "string" ? read : defectOf(read.url);
+    if (typeof read === "string" || defect !== undefined) {
+      reportProvider(name, defect ?? "");
       continue;
     }
-    if (typeof url === "string") continue;
-    const member = configured(reader.member(url, name), configurators, reader);
+    const member = configured(read, configurators, reader);
     const identity = identityOf(member);
     const known = members.get(identity);
     if (known === undefined) {
@@ -116,6 +117,8 @@ function isNewer(a: ServiceMember, b: ServiceMember): boolean {
   return difference !== 0 ? difference > 0 : a.name > b.name;
 }
 
-function timestampOf({ url }: ServiceMember): number {
-  return Number(parameterOf(url, "timestamp")) || 0;
+/** From the name, because members that are alike share their parameters. */
+function timestampOf({ name }: ServiceMember): number {
+  const url = parseDubboUrl(name);
+  return typeof url === "string" ? 0 : Number(url.parameters["timestamp"]) || 0;
 }
