@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { validateManifest } from "../../shared/istio/mod.ts";
 import type { SidecarManifest } from "../../shared/model/manifest.ts";
@@ -295,4 +296,48 @@ describe("Sidecars of both profiles", () => {
     expect(upserts.map(({ metadata }) => metadata.namespace)).toEqual(["elsewhere", "elsewhere"]);
     expect(gone.map(({ namespace }) => namespace)).toEqual(["dubbo", "dubbo"]);
   });
+
+  it.each(["istio", "slime"] as const)(
+    "let see all that is consumed, and in the end nothing else (%s)",
+    (profile) => {
+      const consumers = fc.subarray(["p", "q", "r"]);
+      const step = fc.record({
+        key: fc.constantFrom("a.A", "b.B", "c.C"),
+        provider: fc.subarray(["p", "s"], { maxLength: 1 }),
+        consumers,
+        waitMs: fc.integer({ min: 0, max: 30 * hourMs }),
+        restarts: fc.boolean(),
+        mayRemove: fc.boolean(),
+      });
+      fc.assert(fc.property(fc.array(step, { maxLength: 10 }), (steps) => {
+        const rules = { profile, trimIntervalMs: 24 * hourMs };
+        const registry = new Map<string, (typeof steps)[number]>();
+        let bench = new Bench(rules);
+        const isConsumed = (application: string, host: string) =>
+          bench.hosts[application]?.some((shown) => shown.toLowerCase().startsWith(`*/${host}`)) === true;
+        for (const { waitMs, restarts, mayRemove, ...change } of steps) {
+          registry.set(change.key, { waitMs, restarts, mayRemove, ...change });
+          if (restarts) {
+            bench = new Bench(rules, [...bench.sidecars.manifests()], bench.nowMs);
+            for (const now of registry.values()) bench.service(now.key, now.provider, now.consumers);
+          }
+          bench.nowMs += waitMs;
+          bench.service(change.key, change.provider, change.consumers);
+          bench.publish(mayRemove);
+          for (const now of registry.values()) {
+            if (now.provider.length === 0) continue;
+            for (const name of now.consumers) expect(isConsumed(name, now.key.toLowerCase())).toBe(true);
+          }
+        }
+        for (let wait = bench.dueInMs(); wait !== undefined; wait = bench.dueInMs()) {
+          bench.nowMs += wait;
+          bench.publish();
+        }
+        const fresh = new Bench(rules);
+        for (const now of registry.values()) fresh.service(now.key, now.provider, now.consumers);
+        fresh.publish();
+        expect(bench.hosts).toEqual(fresh.hosts);
+      }));
+    },
+  );
 });
