@@ -14,6 +14,7 @@ import { Transport } from "./grpc/transport.ts";
 import { StreamIngest } from "./ingest.ts";
 import { AggregatorMetrics } from "./metrics.ts";
 import { SyncGate } from "./sync-gate.ts";
+import { openAddressKeeper } from "./virtual-addresses/open-address-keeper.ts";
 import { XdsServer } from "./xds/xds-server.ts";
 
 export interface AggregatorOptions {
@@ -52,7 +53,9 @@ export async function startAggregator(
   const cache = new ResourceCache();
   const metrics = new AggregatorMetrics(options.metrics);
   const gate = context.use(new SyncGate(sourcesOf(config)));
-  const ingest = new StreamIngest({ cache, gate, profile: config.profile, log, metrics });
+  const isComplete = () => gate.open && gate.caughtUp;
+  const addresses = openAddressKeeper(config, isComplete, options.metrics, context);
+  const ingest = new StreamIngest({ cache, gate, profile: config.profile, log, metrics, addresses });
   const transport = context.use(await Transport.open(config.xds, log));
   const xds = context.use(
     await XdsServer.listen({
@@ -62,6 +65,7 @@ export async function startAggregator(
       gate,
       controlPlane: `meshregistry/${environment.podName === "" ? process.pid : environment.podName}`,
       minPushIntervalMs: config.push.minInterval,
+      protocol: { ...config.xds, ...config.mcp },
       log,
       metrics,
     }),
@@ -82,12 +86,17 @@ export async function startAggregator(
     const plain = new HonoApp().route("/", moduleRoutes(debug));
     context.use(await serveHttp(plain, config.httpServerAddr, "httpServerAddr"));
   }
-  const finished = ingest.run(entryLog, signal);
+  const finished = runAll([ingest.run(entryLog, signal), addresses?.keeper.run(signal)]);
   return { xdsAddress: xds.address, http, gate, cache, finished };
 }
 
+/** Settles when all have ended, or with the first error. */
+async function runAll(work: readonly (Promise<void> | undefined)[]): Promise<void> {
+  await Promise.all(work);
+}
+
 /** Registries that have a collector so far. Waiting for another one would mean never to be ready. */
-const collectedRegistries: ReadonlySet<string> = new Set(["eureka"]);
+const collectedRegistries: ReadonlySet<string> = new Set(["eureka", "zookeeper"]);
 
 function refuseSourcesWithoutCollector(config: Config): void {
   const missing = sourcesOf(config).map(({ registry }) => registry).filter((name) =>

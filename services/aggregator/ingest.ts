@@ -9,11 +9,16 @@ import type { ResourceId } from "../../shared/model/subject.ts";
 import { allSubjects, decodeSubject, syncMarkerKind } from "../../shared/model/subject.ts";
 import { SyncMarker } from "../../shared/model/sync-marker.ts";
 import type { Logger } from "../../shared/runtime/log.ts";
+import type { Addressed } from "../../shared/virtual-addresses/addressed-host.ts";
 import type { ResourceCache } from "./cache.ts";
 import { isResourceKind } from "./cache.ts";
 import type { AggregatorMetrics } from "./metrics.ts";
-import { presentResource } from "./present.ts";
+import { HeldEntries } from "./held-entries.ts";
+import { encodePrepared, manifestOf, prepareResource } from "./present.ts";
+import type { PreparedResource } from "./present.ts";
 import type { SyncGate } from "./sync-gate.ts";
+import type { AddressKeeper } from "./virtual-addresses/address-keeper.ts";
+import { EntryAddresses } from "./virtual-addresses/entry-addresses.ts";
 
 export interface IngestOptions {
   readonly cache: ResourceCache;
@@ -21,6 +26,8 @@ export interface IngestOptions {
   readonly profile: Profile;
   readonly log: Logger;
   readonly metrics: AggregatorMetrics;
+  /** Who has which virtual address, and who is given one; without it, nobody is. */
+  readonly addresses?: { readonly keeper: AddressKeeper; readonly addressed: Addressed } | undefined;
 }
 
 /** A message on the stream that is not served as it is. */
@@ -36,12 +43,25 @@ const eventsPerTurn = 200;
 /** Markers that are remembered, to tell old ones from new ones after a rollback. */
 const rememberedMarkers = 10_000;
 
+const rangeIsFull: Violation = {
+  rule: "S5",
+  severity: "warning",
+  path: "spec.addresses",
+  message:
+    "no virtual address is left for its host: enlarge the range in virtualAddresses, or set releaseAfter lower",
+};
+
 /**
  * Reads the entry log into the cache. A reset of the log removes nothing by itself: what a source had before stays
  * served until that source has published a new sync marker, and only what it did not publish again goes then.
+ *
+ * An entry whose host has no virtual address yet is held back until it has: a client that saw it without first would
+ * be told everything twice. Its neighbours are not held up, but «synced» is told only when it is served, too.
  */
 export class StreamIngest {
   readonly #options: IngestOptions;
+  readonly #addresses: EntryAddresses;
+  readonly #held = new HeldEntries<PreparedResource>();
   readonly #rejections = new Map<string, Rejection>();
   /** Subjects known from before a reset that the log has not shown since. */
   readonly #unconfirmed = new Set<string>();
@@ -53,6 +73,17 @@ export class StreamIngest {
 
   constructor(options: IngestOptions) {
     this.#options = options;
+    const { keeper, addressed = "none" } = options.addresses ?? {};
+    this.#addresses = new EntryAddresses(
+      keeper,
+      addressed,
+      (subject, addresses) => this.#addressed(subject, addresses),
+    );
+  }
+
+  /** How many entries wait for a virtual address. */
+  get held(): number {
+    return this.#held.size;
   }
 
   /** Messages that are not served as they are, by subject. */
@@ -64,6 +95,7 @@ export class StreamIngest {
   async run(entryLog: EntryLog, signal: AbortSignal): Promise<void> {
     let events = 0;
     for await (const event of entryLog.follow(allSubjects, signal)) {
+      if (events === 0) await this.#addresses.ready();
       this.#handle(event);
       if (++events % eventsPerTurn === 0) await nextTurn();
     }
@@ -80,7 +112,7 @@ export class StreamIngest {
       case "put":
         return this.#put(event.subject, event.sequence, event.data);
       case "delete":
-        return this.#delete(event.subject);
+        return this.#delete(event.subject, event.sequence);
     }
   }
 
@@ -93,6 +125,7 @@ export class StreamIngest {
     for (const kind of resourceKinds) {
       for (const { subject } of cache.allStored(kind)) this.#unconfirmed.add(subject);
     }
+    for (const subject of this.#held.subjects) this.#unconfirmed.add(subject);
     log.warn(
       { reason, streamId, unconfirmed: this.#unconfirmed.size },
       "entry log was reset, reading it anew",
@@ -101,7 +134,7 @@ export class StreamIngest {
 
   #caughtUp(sequence: number): void {
     const { cache, gate, log } = this.#options;
-    gate.markCaughtUp();
+    this.#held.afterThese(() => gate.markCaughtUp());
     log.info({ sequence, ...cache.count("ServiceEntry") }, "read the entry log to its end");
     this.#updateMetrics();
   }
@@ -109,46 +142,85 @@ export class StreamIngest {
   #put(subject: string, sequence: number, data: Uint8Array): void {
     this.#unconfirmed.delete(subject);
     const id = decodeSubject(subject);
-    if (id?.kind === syncMarkerKind) this.#marker(data);
+    if (id?.kind === syncMarkerKind) this.#marker(sequence, data);
     else if (id !== undefined && isResourceKind(id.kind)) this.#resource(subject, id, sequence, data);
   }
 
   #resource(subject: string, id: ResourceId, sequence: number, data: Uint8Array): void {
-    const { cache, profile, log } = this.#options;
-    const { resource, violations } = presentResource(
-      subject,
-      id,
-      cursorOf(this.#streamId, sequence),
-      data,
-      profile,
-    );
-    if (isResourceKind(id.kind) && resource !== undefined) cache.put(id.kind, resource);
+    const { cache, profile } = this.#options;
+    const cursor = cursorOf(this.#streamId, sequence);
+    const { prepared, violations } = prepareResource(subject, id, cursor, data, profile);
     if (violations.length === 0) {
       this.#rejections.delete(subject);
     } else {
-      const known = isResourceKind(id.kind) && cache.stored(id.kind, subject) !== undefined;
-      const serving = resource !== undefined
+      const known = this.#held.has(subject) ||
+        (isResourceKind(id.kind) && cache.stored(id.kind, subject) !== undefined);
+      const serving = prepared !== undefined
         ? "it all the same"
         : known
         ? "the last good version"
         : "nothing";
-      this.#rejections.set(subject, { violations, serving });
-      log.warn({ subject, serving, violations: violations.slice(0, 3) }, "resource breaks Istio's rules");
+      this.#reject(subject, { violations, serving });
     }
+    if (prepared !== undefined) this.#present(prepared);
   }
 
-  #delete(subject: string): void {
+  #reject(subject: string, rejection: Rejection): void {
+    const { violations, serving } = rejection;
+    this.#rejections.set(subject, rejection);
+    this.#options.log.warn(
+      { subject, serving, violations: violations.slice(0, 3) },
+      "resource breaks Istio's rules",
+    );
+  }
+
+  /** Serves the resource, once its addresses are known. */
+  #present(prepared: PreparedResource): void {
+    const { subject, manifest } = prepared;
+    const assigned = this.#addresses.assign(subject, manifest);
+    if (assigned.type === "wait") this.#held.hold(subject, prepared);
+    else if (assigned.type === "none") this.#serve(prepared, undefined);
+    else this.#serve(prepared, assigned.addresses);
+  }
+
+  /** `addresses` is undefined for what is given none on purpose. */
+  #serve(prepared: PreparedResource, addresses: readonly string[] | undefined): void {
+    const { subject, manifest } = prepared;
+    this.#options.cache.put(manifest.kind, encodePrepared(prepared, addresses));
+    if (addresses?.length === 0) {
+      this.#reject(subject, { violations: [rangeIsFull], serving: "it all the same" });
+    }
+    this.#held.done(subject);
+  }
+
+  /** The addresses of a subject are known now, or are others. */
+  #addressed(subject: string, addresses: readonly string[]): void {
+    this.#metricsAreDue();
+    const held = this.#held.get(subject);
+    if (held !== undefined) return this.#serve(held, addresses);
+    const served = this.#options.cache.stored("ServiceEntry", subject);
+    const manifest = served && manifestOf("ServiceEntry", served.framed, true);
+    if (served === undefined || manifest === undefined) return;
+    if (this.#rejections.get(subject)?.violations[0] === rangeIsFull) this.#rejections.delete(subject);
+    const { registry, source, cursor } = served;
+    this.#serve({ subject, registry, source, cursor, manifest }, addresses);
+  }
+
+  #delete(subject: string, sequence: number): void {
     this.#unconfirmed.delete(subject);
     this.#rejections.delete(subject);
-    this.#remove(subject);
+    this.#remove(subject, sequence);
   }
 
-  #remove(subject: string): void {
+  #remove(subject: string, sequence: number): void {
+    this.#held.done(subject);
+    this.#addresses.forget(subject);
     const kind = decodeSubject(subject)?.kind;
-    if (kind !== undefined && isResourceKind(kind)) this.#options.cache.delete(kind, subject);
+    const cursor = cursorOf(this.#streamId, sequence);
+    if (kind !== undefined && isResourceKind(kind)) this.#options.cache.delete(kind, subject, cursor);
   }
 
-  #marker(data: Uint8Array): void {
+  #marker(sequence: number, data: Uint8Array): void {
     const marker = readMarker(data);
     if (marker === undefined) {
       this.#options.log.warn("ignoring an unreadable sync marker");
@@ -161,18 +233,18 @@ export class StreamIngest {
       if (this.#seenMarkers.size <= rememberedMarkers) break;
       this.#seenMarkers.delete(oldest);
     }
-    this.#dropUnconfirmed(registry, source);
-    this.#options.gate.markSynced(registry, source);
+    this.#dropUnconfirmed(registry, source, sequence);
+    this.#held.afterThese(() => this.#options.gate.markSynced(registry, source));
     this.#options.log.info({ registry, source, entries: marker.spec.entries }, "source is synced");
   }
 
-  #dropUnconfirmed(registry: string, source: string): void {
+  #dropUnconfirmed(registry: string, source: string, sequence: number): void {
     for (const subject of this.#unconfirmed) {
       const id = decodeSubject(subject);
       if (id?.registry !== registry || id.source !== source) continue;
       this.#unconfirmed.delete(subject);
       this.#rejections.delete(subject);
-      this.#remove(subject);
+      this.#remove(subject, sequence);
       this.#options.log.info(
         { subject },
         "removed: its source did not publish it again after the log was reset",

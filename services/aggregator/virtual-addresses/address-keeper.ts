@@ -1,0 +1,445 @@
+import { setImmediate } from "node:timers";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { EntryLog, LogEvent } from "../../../shared/entry-log/entry-log.ts";
+import { errorText } from "../../../shared/runtime/errors.ts";
+import type { Logger } from "../../../shared/runtime/log.ts";
+import type { AddressRange } from "../../../shared/virtual-addresses/address-range.ts";
+import { ClaimBook } from "./claim-book.ts";
+import { claimedAddress, claimSubject, readClaim, writeClaim } from "./claim.ts";
+import type { Claim } from "./claim.ts";
+
+export interface AddressKeeperOptions {
+  /** The bucket, and the subject that its keys are below. */
+  readonly bucket: EntryLog;
+  readonly root: string;
+  /** A host has one address in each. */
+  readonly ranges: readonly AddressRange[];
+  /** How long an address stays reserved after its host is gone. */
+  readonly releaseAfterMs: number;
+  /** Whether this replica has read all entries: only then a host that nobody uses is gone. */
+  readonly isComplete: () => boolean;
+  readonly log: Logger;
+  /** How long hosts wait for a bucket that doesn't answer; default 5 s. */
+  readonly patienceMs?: number;
+  /** How often claims are looked through for hosts that are gone or back; default: by `releaseAfterMs`. */
+  readonly sweepEveryMs?: number;
+  /** The time of day, in milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+/** How it stands, for metrics and the debug API. */
+export interface AddressStatus {
+  /** Claims that are in the bucket; `released` of them belong to hosts that are gone. */
+  readonly claimed: number;
+  readonly released: number;
+  /** Addresses that are served though the bucket doesn't have them. */
+  readonly unclaimed: number;
+  /** Hosts whose entries are held back until they have an address. */
+  readonly waiting: number;
+  /** Hosts that go without, because a range is full. */
+  readonly denied: readonly string[];
+  /** What the bucket complained about last; empty if all is well. */
+  readonly problem: string;
+}
+
+/** A claim to be stored, or removed (null). */
+interface Write {
+  readonly address: string;
+  readonly claim: Claim | null;
+  readonly expectedSequence: number;
+}
+
+/** So many claims go to the bucket in one call; several calls are under way at once. */
+const writesPerCall = 1000;
+
+/** After so many events the event loop gets a turn. */
+const eventsPerTurn = 500;
+
+/** How soon a refused claim is tried again: the message that was in its way should have arrived by then. */
+const contestMs = 300;
+
+/** How soon anything is written again after the bucket refused a whole call (permissions, limits). */
+const holdMs = 5000;
+
+/**
+ * Gives each host its virtual addresses, the same on every replica and after every restart.
+ *
+ * A claim is written into the bucket by compare-and-set, so an address never has two hosts; all claims are mirrored
+ * here. The first claim of a host is the only one that costs a write: restarts and further replicas find it.
+ *
+ * - A host waits until its claim is stored. A bucket that doesn't answer for `patienceMs` is not waited for: hosts then
+ *   get the first address that no claim known here has, which is what the bucket will nearly always say, too.
+ *   As soon as it answers these are claimed; the rare one that somebody else has is exchanged (and logged).
+ * - A bucket that was lost or made anew is filled again from here: what is served keeps its address.
+ * - The claim of a host that is gone is marked as released, and removed after `releaseAfterMs` if the host stays away.
+ */
+export class AddressKeeper {
+  readonly #options: AddressKeeperOptions;
+  readonly #book: ClaimBook;
+  readonly #now: () => number;
+  readonly #patienceMs: number;
+  /** How many entries use a host. */
+  readonly #users = new Map<string, number>();
+  /** Hosts in use without an address. */
+  readonly #wanted = new Set<string>();
+  /** Those of them that no claim has been chosen for yet. */
+  readonly #unreserved = new Set<string>();
+  readonly #inFlight = new Set<string>();
+  /** Addresses in {@link #inFlight} that were refused, and that the mirror hasn't explained yet. */
+  readonly #contested = new Set<string>();
+  readonly #listeners = new Set<(host: string) => void>();
+  readonly #ready = Promise.withResolvers<void>();
+  #caughtUp = false;
+  #generation = 0;
+  #impatient = false;
+  #progressAtMs = 0;
+  #patience: NodeJS.Timeout | undefined;
+  #flushDue = false;
+  /** Whether the next flush looks at all claims that are not stored, not just at new ones. */
+  #rescan = false;
+  #contest: NodeJS.Timeout | undefined;
+  #hold: NodeJS.Timeout | undefined;
+  #problem = "";
+  #signal: AbortSignal = new AbortController().signal;
+
+  constructor(options: AddressKeeperOptions) {
+    this.#options = options;
+    this.#book = new ClaimBook(options.ranges);
+    this.#now = options.now ?? Date.now;
+    this.#patienceMs = options.patienceMs ?? 5000;
+  }
+
+  /** Resolves when the bucket has been read once, or was waited for long enough. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  get status(): AddressStatus {
+    let claimed = 0;
+    let released = 0;
+    let unclaimed = 0;
+    for (const { stored, usable, claim } of this.#book.claims.values()) {
+      if (stored) claimed++;
+      else if (usable) unclaimed++;
+      if (stored && claim.releasedAt !== undefined) released++;
+    }
+    const { size: waiting } = this.#wanted;
+    return { claimed, released, unclaimed, waiting, denied: [...this.#book.denied], problem: this.#problem };
+  }
+
+  /** Every claim that may be served, for the state on disk. */
+  *claims(): Iterable<readonly [address: string, claim: Claim]> {
+    for (const [address, { claim, usable }] of this.#book.claims) if (usable) yield [address, claim];
+  }
+
+  /** Takes claims of a former process, as far as nothing newer is known. They are written into the bucket if needed. */
+  restore(claims: Iterable<readonly [address: string, claim: Claim]>): void {
+    for (const [address, claim] of claims) {
+      if (this.#book.claims.has(address) || this.#book.addressesOf(claim.host) !== undefined) continue;
+      this.#book.set(address, { claim, sequence: 0, stored: false, usable: true });
+    }
+    this.#rescanSoon();
+  }
+
+  /** Calls back with each host whose addresses may have changed. Returns the function that ends it. */
+  onChange(listener: (host: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The host's addresses; undefined as long as it has to wait for them; empty if the range is full. */
+  addressesOf(host: string): readonly string[] | undefined {
+    return this.#book.addressesOf(host);
+  }
+
+  /** Says that one more entry uses the host: it gets its addresses, and keeps them. */
+  retain(host: string): void {
+    const users = this.#users.get(host) ?? 0;
+    this.#users.set(host, users + 1);
+    if (users > 0 || this.#book.addressesOf(host) !== undefined) return;
+    this.#wanted.add(host);
+    this.#unreserved.add(host);
+    if (this.#impatient) this.#giveUp();
+    else this.#waitPatiently();
+    this.#flushSoon();
+  }
+
+  /** Says that an entry uses the host no more. */
+  release(host: string): void {
+    const users = (this.#users.get(host) ?? 0) - 1;
+    if (users > 0) {
+      this.#users.set(host, users);
+      return;
+    }
+    this.#users.delete(host);
+    this.#wanted.delete(host);
+    this.#unreserved.delete(host);
+  }
+
+  /** Mirrors the bucket, writes claims, and gives back what nobody needs, until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { bucket, root, releaseAfterMs } = this.#options;
+    const { sweepEveryMs = Math.min(600_000, Math.max(1000, releaseAfterMs / 4)) } = this.#options;
+    this.#signal = signal;
+    this.#waitPatiently();
+    const sweeping = setInterval(() => this.sweep(), sweepEveryMs);
+    let events = 0;
+    try {
+      for await (const event of bucket.follow(`${root}.>`, signal)) {
+        this.#handle(event);
+        if (++events % eventsPerTurn === 0) await nextTurn();
+      }
+    } finally {
+      clearInterval(sweeping);
+      for (const timer of [this.#patience, this.#contest, this.#hold]) clearTimeout(timer);
+    }
+  }
+
+  /** Releases claims of hosts that are gone, takes back those of hosts that came back, removes what is over. */
+  sweep(): void {
+    for (const host of this.#book.retryDenied()) if (this.#users.has(host)) this.#unreserved.add(host);
+    if (this.#caughtUp && this.#options.isComplete()) {
+      this.#write([...this.#book.claims.keys()].flatMap((address) => this.#swept(address) ?? []));
+    }
+    this.#rescan = true;
+    this.#flush();
+  }
+
+  #swept(address: string): Write | undefined {
+    const known = this.#book.claims.get(address);
+    if (known === undefined) return undefined;
+    const { claim, stored, sequence: expectedSequence } = known;
+    const used = this.#isUsed(address);
+    if (!stored) {
+      if (!used) this.#book.drop(address);
+      return undefined;
+    }
+    const { host, claimedAt, releasedAt } = claim;
+    if (used) {
+      return releasedAt === undefined ? undefined : { address, claim: { host, claimedAt }, expectedSequence };
+    }
+    const now = this.#now();
+    if (releasedAt === undefined) {
+      const released = { host, claimedAt, releasedAt: new Date(now).toISOString() };
+      return { address, claim: released, expectedSequence };
+    }
+    const isOver = now - Date.parse(releasedAt) >= this.#options.releaseAfterMs;
+    return isOver ? { address, claim: null, expectedSequence } : undefined;
+  }
+
+  #isUsed(address: string): boolean {
+    const host = this.#book.claims.get(address)?.claim.host;
+    return host !== undefined && this.#users.has(host) && this.#book.isChosen(address);
+  }
+
+  #handle(event: LogEvent): void {
+    this.#progress();
+    switch (event.type) {
+      case "reset":
+        this.#generation++;
+        this.#caughtUp = false;
+        return this.#book.reset();
+      case "caught-up":
+        this.#caughtUp = true;
+        this.#problem = "";
+        this.#ready.resolve();
+        this.#dropUnneeded();
+        return this.#rescanSoon();
+      case "put":
+        return this.#take(event.subject, event.sequence, readClaim(event.data));
+      case "delete":
+        return this.#take(event.subject, event.sequence, undefined);
+    }
+  }
+
+  /** What is neither in the bucket nor in use needs no claim, once it is known what is in use. */
+  #dropUnneeded(): void {
+    if (!this.#options.isComplete()) return;
+    for (const address of this.#book.unstored) {
+      if (!this.#inFlight.has(address) && !this.#isUsed(address)) this.#book.drop(address);
+    }
+  }
+
+  #take(subject: string, sequence: number, claim: Claim | undefined): void {
+    const address = claimedAddress(this.#options.root, subject);
+    if (address === undefined) return;
+    const before = this.#book.claims.get(address);
+    const hosts = claim === undefined
+      ? this.#book.deleted(address, sequence, this.#isUsed(address))
+      : this.#book.put(address, sequence, claim);
+    const [loser] = hosts;
+    if (before?.usable === true && loser === before.claim.host && loser !== claim?.host) {
+      this.#exchange(address, loser);
+    }
+    if (this.#book.claims.get(address)?.stored === false) this.#rescanSoon();
+    this.#tell(hosts);
+  }
+
+  /** A host that is being served has lost its address: it gets another at once, before the new owner is served. */
+  #exchange(lost: string, host: string): void {
+    if (!this.#users.has(host) || this.#book.addressesOf(host) !== undefined) return;
+    for (const address of this.#book.reserve(host, new Date(this.#now()).toISOString())) {
+      const reserved = this.#book.claims.get(address);
+      if (reserved !== undefined) this.#book.set(address, { ...reserved, usable: true });
+      this.#options.log.warn(
+        { host, lost, address },
+        "virtual address belongs to another host, exchanged it",
+      );
+    }
+    this.#rescanSoon();
+  }
+
+  #tell(hosts: Iterable<string>): void {
+    for (const host of hosts) {
+      if (!this.#users.has(host)) continue;
+      if (this.#book.addressesOf(host) === undefined) {
+        this.#wanted.add(host);
+        this.#unreserved.add(host);
+        this.#flushSoon();
+      } else this.#wanted.delete(host);
+      for (const listener of this.#listeners) listener(host);
+    }
+  }
+
+  #rescanSoon(): void {
+    this.#rescan = true;
+    this.#flushSoon();
+  }
+
+  /** One flush per turn of the event loop: 10,000 hosts that come at once are written in a few calls. */
+  #flushSoon(): void {
+    if (this.#flushDue) return;
+    this.#flushDue = true;
+    setImmediate(() => {
+      this.#flushDue = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    // Before the bucket has been read a host might claim a second address beside the one that it has.
+    if (!this.#caughtUp || this.#signal.aborted || this.#hold !== undefined) return;
+    const claimedAt = new Date(this.#now()).toISOString();
+    const hosts = [...this.#unreserved];
+    this.#unreserved.clear();
+    const reserved: string[] = [];
+    for (const host of hosts) reserved.push(...this.#book.reserve(host, claimedAt));
+    const writes: Write[] = [];
+    for (const address of this.#rescan ? this.#book.unstored : reserved) {
+      const known = this.#book.claims.get(address);
+      if (known === undefined || this.#inFlight.has(address) || !this.#isUsed(address)) continue;
+      writes.push({ address, claim: known.claim, expectedSequence: known.sequence });
+    }
+    this.#rescan = false;
+    this.#write(writes);
+    // A host that finds the range full, or that came by its addresses in another way.
+    this.#tell(hosts.filter((host) => this.#book.addressesOf(host) !== undefined));
+  }
+
+  #write(writes: readonly Write[]): void {
+    const due = writes.filter(({ address }) => !this.#inFlight.has(address));
+    for (const { address } of due) this.#inFlight.add(address);
+    for (let start = 0; start < due.length; start += writesPerCall) {
+      void this.#publish(due.slice(start, start + writesPerCall));
+    }
+  }
+
+  async #publish(writes: readonly Write[]): Promise<void> {
+    const { bucket, root, log } = this.#options;
+    const generation = this.#generation;
+    try {
+      const records = writes.map(({ address, claim, expectedSequence }) => ({
+        subject: claimSubject(root, address),
+        data: claim === null ? null : writeClaim(claim),
+        expectedSequence,
+      }));
+      const results = await bucket.publish(records, this.#signal);
+      this.#progress();
+      this.#problem = "";
+      for (const [index, write] of writes.entries()) {
+        this.#inFlight.delete(write.address);
+        const result = results[index];
+        if (result?.status === "stored" && generation === this.#generation) {
+          this.#stored(write, result.sequence);
+        } else if (result?.status === "rejected") this.#problem = result.reason;
+        else this.#refused(write);
+      }
+    } catch (error) {
+      for (const { address } of writes) this.#inFlight.delete(address);
+      if (this.#signal.aborted) return;
+      this.#problem = errorText(error);
+      this.#rescan = true;
+      this.#hold ??= setTimeout(() => {
+        this.#hold = undefined;
+        this.#flush();
+      }, holdMs);
+    }
+    if (this.#problem !== "") {
+      log.warn({ claims: writes.length }, `virtual addresses can't be claimed: ${this.#problem}`);
+    }
+  }
+
+  #stored({ address, claim }: Write, sequence: number): void {
+    const hosts = claim === null
+      ? this.#book.deleted(address, sequence, false)
+      : this.#book.put(address, sequence, claim);
+    this.#tell(hosts);
+  }
+
+  /**
+   * The subject's last message is another one. If it is a claim, the mirror shows it in a moment. If nothing comes, a
+   * deletion that was expected there has expired.
+   */
+  #refused({ address, expectedSequence }: Write): void {
+    const known = this.#book.claims.get(address);
+    this.#book.forgetDeletion(address);
+    if (known === undefined || known.stored) return;
+    if (known.sequence === expectedSequence) this.#book.set(address, { ...known, sequence: 0 });
+    this.#inFlight.add(address);
+    this.#contested.add(address);
+    this.#contest ??= setTimeout(() => {
+      this.#contest = undefined;
+      for (const each of this.#contested) this.#inFlight.delete(each);
+      this.#contested.clear();
+      this.#rescanSoon();
+    }, contestMs);
+  }
+
+  #progress(): void {
+    this.#progressAtMs = performance.now();
+    this.#impatient = false;
+  }
+
+  /** Gives up waiting when the bucket hasn't said anything for a while. */
+  #waitPatiently(): void {
+    if (this.#patience !== undefined) return;
+    this.#progress();
+    this.#patience = setTimeout(() => this.#onPatience(), this.#patienceMs);
+  }
+
+  #onPatience(): void {
+    this.#patience = undefined;
+    // Timers may be early by a millisecond.
+    const leftMs = this.#progressAtMs + this.#patienceMs - performance.now();
+    if (leftMs <= 1) this.#giveUp();
+    else if (this.#wanted.size > 0 || !this.#caughtUp) {
+      this.#patience = setTimeout(() => this.#onPatience(), leftMs);
+    }
+  }
+
+  #giveUp(): void {
+    if (!this.#impatient) {
+      const { bucket, log } = this.#options;
+      const reason = this.#problem === "" ? bucket.status().detail : this.#problem;
+      log.warn({ hosts: this.#wanted.size }, `serving virtual addresses that aren't claimed: ${reason}`);
+    }
+    this.#impatient = true;
+    const claimedAt = new Date(this.#now()).toISOString();
+    for (const host of this.#wanted) this.#book.reserve(host, claimedAt);
+    this.#unreserved.clear();
+    this.#rescan = true;
+    this.#book.allowAll();
+    this.#ready.resolve();
+    this.#tell([...this.#wanted]);
+  }
+}
