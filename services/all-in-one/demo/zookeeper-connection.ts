@@ -77,13 +77,13 @@ export class ZooKeeperConnection implements Watcher {
   drop(): void {
     this.#forget();
     if (this.#paused) this.#dropOnResume = true;
-    else this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
   }
 
   /** As {@link drop}, though paused. */
   destroy(): void {
     this.#forget();
-    this.#socket.resetAndDestroy();
+    this.#socket.destroy();
   }
 
   /** Says nothing and hears nothing until {@link resume}, as if the network were gone. */
