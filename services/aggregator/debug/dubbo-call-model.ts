@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { stringify } from "yaml";
 import {
   decodeLostSince,
@@ -46,18 +47,28 @@ export async function sidecarCallModel(
   return model;
 }
 
+/** So many applications are written before the event loop gets a turn. */
+const applicationsPerTurn = 100;
+
 /** The model as slime writes it; with `application` of that one only, and of an unknown one an empty one. */
-export function callModelYaml(model: CallsByApplication, application: string | undefined): string {
+export async function callModelYaml(
+  model: CallsByApplication,
+  application: string | undefined,
+): Promise<string> {
   const names = application ? [application] : [...model.keys()].sort(compareCodePoints);
-  const shown = names.map((name) => {
+  if (names.length === 0) return "{}\n";
+  let text = "";
+  for (const [index, name] of names.entries()) {
     const calls = model.get(name);
-    return [name, {
+    const shown = {
       application: calls === undefined ? "" : name,
       provideservices: asGoSet(calls?.provides),
       consumeservices: asGoSet(calls?.consumes),
-    }];
-  });
-  return stringify(Object.fromEntries(shown), { version: "1.1", lineWidth: 0 });
+    };
+    text += stringify(Object.fromEntries([[name, shown]]), { version: "1.1", lineWidth: 0 });
+    if ((index + 1) % applicationsPerTurn === 0) await nextTurn();
+  }
+  return text;
 }
 
 /** Adds providers to the model and answers service keys by host: Sidecars name hosts. */

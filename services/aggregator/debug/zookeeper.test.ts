@@ -189,6 +189,20 @@ stock-app:
 `);
   });
 
+  test("shows nothing of an empty stream, and says when the stream can't be read", async () => {
+    const ask = await asker([], "slime");
+    expect(await (await ask.response("/dubboCallModel")).text()).toBe("{}\n");
+    const broken = new EmbeddedEntryLog();
+    broken.readBack = () => {
+      throw new Error("NATS is away");
+    };
+    const { config } = loadConfig("{}", { env: {}, fileName: "test" });
+    const routes = zookeeperRoutes({ config, cache: new ResourceCache(), entryLog: broken });
+    const response = await new Hono().route("/", routes).request("/zks");
+    expect(response.status).toBe(503);
+    expect(await response.text()).toContain("NATS is away");
+  });
+
   test("shows slime's keys where hosts are others", async () => {
     const annotations = {
       "meshregistry.io/dubbo-interface": "com.acme.OrderService",

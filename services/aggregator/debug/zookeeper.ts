@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Hono } from "hono";
 import type { Context, Next } from "hono";
 import { manifestsOf } from "../../../shared/collector/published-entry.ts";
@@ -19,6 +20,9 @@ export interface ZookeeperRouteOptions {
 
 /** The stream is read for each answer; a log that can't be reached must not keep the asker for ever. */
 const readTimeoutMs = 30_000;
+
+/** So many entries are read before the event loop gets a turn: clients are served all the while. */
+const entriesPerTurn = 100;
 
 /**
  * Slime's routes about ZooKeeper and Dubbo: `/zk`, `/zks`, `/dubboCallModel`, `/sidecarDubboCallModel`. They answer
@@ -52,11 +56,11 @@ export function zookeeperRoutes({ config, cache, entryLog }: ZookeeperRouteOptio
   });
   routes.get("/dubboCallModel", async (c) => {
     const model = await callModel(read(c, "ServiceEntry"), read(c, "Sidecar"));
-    return yaml(c, callModelYaml(model, c.req.query("app")));
+    return yaml(c, await callModelYaml(model, c.req.query("app")));
   });
   routes.get("/sidecarDubboCallModel", async (c) => {
     const model = await sidecarCallModel(read(c, "ServiceEntry"), read(c, "Sidecar"));
-    return yaml(c, callModelYaml(model, c.req.query("app")));
+    return yaml(c, await callModelYaml(model, c.req.query("app")));
   });
   routes.onError((error, c) => c.text(`cannot read the entry log: ${errorText(error)}`, 503));
   return routes;
@@ -68,7 +72,13 @@ async function* manifests(
   asker: AbortSignal,
 ): AsyncIterable<{ readonly subject: string; readonly manifest: Manifest }> {
   const signal = AbortSignal.any([asker, AbortSignal.timeout(readTimeoutMs)]);
-  yield* manifestsOf(entryLog.readBack(`${subjectRoot}.${kind}.zookeeper.>`, signal), undefined);
+  let entries = 0;
+  for await (
+    const entry of manifestsOf(entryLog.readBack(`${subjectRoot}.${kind}.zookeeper.>`, signal), undefined)
+  ) {
+    yield entry;
+    if (++entries % entriesPerTurn === 0) await nextTurn();
+  }
   signal.throwIfAborted();
 }
 
