@@ -1,4 +1,5 @@
 import { eurekaServersOf } from "../../shared/config/mod.ts";
+import type { LoadedConfig } from "../../shared/config/mod.ts";
 import { MockService } from "../../shared/conversion/mock-service.ts";
 import type { ServiceEntryManifest } from "../../shared/model/manifest.ts";
 import { errorText, isMeshError, MeshError } from "../../shared/runtime/errors.ts";
@@ -8,7 +9,7 @@ import { convertService, eurekaRules, serviceKey } from "../eureka-collector/con
 import { decodeApplication } from "../eureka-collector/decode.ts";
 import type { EurekaApplication, InvalidRecord } from "../eureka-collector/decode.ts";
 import { RegistryView } from "../eureka-collector/registry-view.ts";
-import type { Conversion, ConvertInput, ConvertSource } from "./convert-source.ts";
+import type { Conversion, ConvertSource } from "./convert-source.ts";
 
 // This file is the documented exception to «no service imports another»: a dry run has to be the collector's own code.
 
@@ -17,7 +18,7 @@ import type { Conversion, ConvertInput, ConvertSource } from "./convert-source.t
  * would on a complete read.
  * @throws MeshError `protocol-violation` if it is none of these.
  */
-export const convertEureka: ConvertInput = (input, { config, environment }): Conversion => {
+export function convertEureka(input: string, { config, environment }: LoadedConfig): Conversion {
   const { eurekaSource, profile } = config;
   const invalidRecords: InvalidRecord[] = [];
   const applications = readApplications(input, (record) => invalidRecords.push(record));
@@ -48,7 +49,7 @@ export const convertEureka: ConvertInput = (input, { config, environment }): Con
     ? [`the configuration has ${servers.length} clusters; the input counts as an answer of the first one`]
     : [];
   return { manifests, invalidRecords, notes };
-};
+}
 
 /** Eureka, for `meshctl convert`. */
 export const eurekaConvertSource: ConvertSource = {

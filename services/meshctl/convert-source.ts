@@ -14,7 +14,7 @@ export interface Conversion {
  * The dry run of one registry. `input` is what the registry answered, as text.
  * @throws MeshError `protocol-violation` if the input can't be such an answer.
  */
-export type ConvertInput = (input: string, loaded: LoadedConfig) => Conversion;
+export type ConvertInput = (input: string, loaded: LoadedConfig) => Conversion | Promise<Conversion>;
 
 /** A registry whose answers can be converted. */
 export interface ConvertSource {

@@ -10,6 +10,7 @@ import type { Command, CommandIo } from "./command.ts";
 import { choice, listOf, readOptions } from "./command-options.ts";
 import { eurekaConvertSource } from "./convert-eureka.ts";
 import type { Conversion, ConvertSource } from "./convert-source.ts";
+import { zookeeperConvertSource } from "./convert-zookeeper.ts";
 import { stageManifests } from "./output-stage.ts";
 import type { StagedManifest } from "./output-stage.ts";
 import { yamlText } from "./yaml-text.ts";
@@ -17,29 +18,36 @@ import { yamlText } from "./yaml-text.ts";
 const sourceNames = ["eureka", "nacos", "zookeeper", "kubernetes"] as const;
 
 /** The sources whose answers can be converted now. */
-const sources: ReadonlyMap<string, ConvertSource> = new Map([["eureka", eurekaConvertSource]]);
+const sources: ReadonlyMap<string, ConvertSource> = new Map([
+  ["eureka", eurekaConvertSource],
+  ["zookeeper", zookeeperConvertSource],
+]);
 
 const forms = ["yaml", "json"] as const;
 type Form = (typeof forms)[number];
 
 const options: Readonly<Record<string, OptionSpec>> = {
-  source: { type: "string", value: "NAME", help: "Where the input comes from: eureka (needed)" },
+  source: { type: "string", value: "NAME", help: "Where the input comes from: eureka or zookeeper (needed)" },
   config: { type: "string", value: "FILE", help: "Configuration, ours or slime's (default: all defaults)" },
   input: {
     type: "string",
     value: "FILE",
-    help: "What the registry answered, JSON; - is standard input (needed)",
+    help: "What the registry answered, or has; - is standard input (needed)",
   },
   output: { type: "string", value: "FORM", help: "yaml (default) or json; short: -o" },
   all: { type: "boolean", help: "Print also what would not be served" },
 };
 
-const usage = "meshctl convert --source eureka --input FILE [--config FILE] [-o yaml|json] [--all]";
+const usage = "meshctl convert --source eureka|zookeeper --input FILE [--config FILE] [-o yaml|json] [--all]";
 
 const purpose =
   `Dry run: prints what an answer of a registry is converted to, as the aggregator would serve it,
-sorted by kind, namespace and name. Nothing is connected. The input is an answer as the
-registry gives it ({"applications": …}), or a bare array of applications.
+sorted by kind, namespace and name. Nothing is connected. The input is
+
+- eureka: an answer as the registry gives it ({"applications": …}), or a bare array of
+  applications, in JSON;
+- zookeeper: a dump of the tree, in JSON or YAML: an array of {path, data}, or nested nodes
+  {fullPath, children: {name: node}}.
 
 Records that can't be used, and what breaks Istio's rules, are told on standard error. In the
 istio profile such a manifest is not served, and only printed with --all. slime's environment
@@ -78,7 +86,7 @@ export const convertCommand: Command = {
     const input = await readInput(file);
     let conversion: Conversion;
     try {
-      conversion = source.convert(input, loaded);
+      conversion = await source.convert(input, loaded);
     } catch (error) {
       if (!isMeshError(error, "protocol-violation")) throw error;
       io.stderr(`${label}: ${errorText(error)}\n`);

@@ -37,7 +37,12 @@ export class MockService {
     revision: string,
   ): MockService | undefined {
     if (options.mockServiceEntryName === "") return undefined;
-    const labels = { registry, ...(revision === "" ? {} : { "istio.io/rev": revision }) };
+    const labels = {
+      registry,
+      // Entries of interfaces have that label, and slime's has it too.
+      ...(registry === "zookeeper" ? { path: options.mockServiceName } : {}),
+      ...(revision === "" ? {} : { "istio.io/rev": revision }),
+    };
     return new MockService(options, labels, profile);
   }
 
