@@ -22,6 +22,7 @@ const ofTheProcess: ReadonlySet<string> = new Set([
   "file-cache",
   "pid",
   "qos.enable",
+  "register-mode",
   "timestamp",
 ]);
 

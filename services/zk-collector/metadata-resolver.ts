@@ -42,6 +42,12 @@ export interface ResolverOptions {
 /** Instances of one revision that are asked before it counts as not resolved. */
 const mostAsked = 3;
 
+/**
+ * After so long without an answer, in milliseconds, no other instance is asked: silence is the network's. Hundreds of
+ * applications that can't be reached must not hold up the first complete reading for minutes.
+ */
+const longestSilenceMs = 1_000;
+
 const nothing: Resolution = { source: "zookeeper", services: [] };
 
 /**
@@ -68,7 +74,7 @@ export class MetadataResolver {
     this.#root = options.root.replace(/\/+$/, "");
     this.#report = options.report;
     this.#signal = signal;
-    this.#slots = new Slots(options.concurrency ?? 16);
+    this.#slots = new Slots(options.concurrency ?? 64);
   }
 
   /** What is known exactly, without reading or asking anything. */
@@ -96,8 +102,12 @@ export class MetadataResolver {
     return await running;
   }
 
-  /** Forgets revisions that no instance has any more; what an application offered last stays, for the next one. */
+  /**
+   * Forgets revisions that no instance has any more, but not what an application with instances offered last. To be
+   * called now and then: mappings, too, are read again after it, if they are needed.
+   */
   keepOnly(instances: Iterable<DubboInstance>): void {
+    this.#mappings = undefined;
     const live = new Map<string, Set<string>>();
     for (const { application, revision } of instances) {
       const revisions = live.get(application);
@@ -111,11 +121,6 @@ export class MetadataResolver {
       this.#known.delete(application);
       this.#last.delete(application);
     }
-  }
-
-  /** To be called when a mapping was written, or may have been: it is read again when needed. */
-  mappingChanged(): void {
-    this.#mappings = undefined;
   }
 
   async #resolve(
@@ -167,8 +172,12 @@ export class MetadataResolver {
     if (askInstance === undefined) return undefined;
     for (const instance of instances.slice(0, mostAsked)) {
       if (this.#signal.aborted) return undefined;
+      let askedAtMs = Infinity;
       try {
-        const info = await this.#slots.run(() => askInstance(instance, this.#signal));
+        const info = await this.#slots.run(() => {
+          askedAtMs = performance.now();
+          return askInstance(instance, this.#signal);
+        });
         // An instance knows the revision that it has now, which may be a newer one than its node's.
         if (info.revision === "" || info.revision === revision) return info.services;
         throw new MeshError("protocol-violation", `it has the revision ${info.revision}`);
@@ -177,6 +186,7 @@ export class MetadataResolver {
           path: instance.path,
           reason: `asked what revision ${revision} offers: ${errorText(error)}`,
         });
+        if (performance.now() - askedAtMs > longestSilenceMs) return undefined;
       }
     }
     return undefined;

@@ -59,7 +59,8 @@ export function convertSpringService(
  */
 export function springHost(name: string, profile: Profile): string {
   if (profile === "slime") return name;
-  return safeHost(name.replaceAll(".", "\0"));
+  // Two characters for each, so that no other name comes out the same.
+  return safeHost(name.replaceAll(/[.\0]/g, (character) => character === "." ? "\0\u0001" : "\0\u0002"));
 }
 
 /**
