@@ -99,11 +99,12 @@ export class ZooKeeperCollector {
       springChanged: (name, instances) => this.#changed(springKey(name), instances),
       report,
     });
+    const rules = zookeeperRules(source, profile, environment);
     this.catalogue = new ServiceCatalogue({
       tree: this.#tree,
       applications: this.#applications,
       calls: this.calls,
-      rules: zookeeperRules(source, profile, environment),
+      rules,
       mock: this.#mock,
       report,
     });
@@ -112,7 +113,7 @@ export class ZooKeeperCollector {
       profile,
       namespace: source.resourceNs,
       workloadLabel: source.dubboWorkloadAppLabel,
-      protocol: source.svcProtocol,
+      protocol: rules.ownProtocol.protocol,
       selfConsume: source.selfConsume,
       trimIntervalMs: source.trimDubboRemoveDepInterval,
       istioRevision: environment.istioRevision,
@@ -142,6 +143,10 @@ export class ZooKeeperCollector {
       atOnce: source.watchingWorkerCount * readsPerWorker,
       listener: {
         interfaceChanged: (name, providers) => this.#changed(interfaceKey(name), providers),
+        interfaceRead: (name) => {
+          // The first reading has nothing to compare with: what is there can be converted while it goes on.
+          if (!this.#complete) this.catalogue.prepare(interfaceKey(name));
+        },
         applicationChanged: (path) =>
           this.#applications.nodeChanged(path, this.#tree.applicationNodes.get(path)),
         metadataChanged: (path) => this.#metadataChanged(path),
@@ -163,6 +168,7 @@ export class ZooKeeperCollector {
     const nowMs = performance.now();
     // What the first reading finds is no change.
     if (this.#complete) this.#losses.note(cameOrWent, nowMs);
+    this.#sidecars.changed(this.catalogue.outdate(key));
     this.#queue.mark(key, cameOrWent, nowMs);
     if (this.#complete) this.#work.call();
   }
@@ -276,10 +282,10 @@ export class ZooKeeperCollector {
     // Whether losses will be held isn't known before they are compared, so no call is taken for gone here.
     const { gone } = this.#sidecars.plan(Date.now(), false);
     const summary = await publisher.publishAll([...services, ...this.#sidecars.manifests()], signal);
-    await publisher.publishChanges([], gone, signal);
-    this.#sidecars.settle();
-    this.#holding = publisher.held().size > 0;
     metrics.published(summary);
+    this.#holding = publisher.held().size > 0;
+    if (gone.length > 0) metrics.published(await publisher.publishChanges([], gone, signal));
+    this.#sidecars.settle();
     log.info(summary, "compared everything with the stream");
   }
 

@@ -49,6 +49,8 @@ export class ServiceCatalogue {
   readonly #options: ServiceCatalogueOptions;
   /** What each key was converted to last: the identities that vanish when it changes. */
   readonly #converted = new Map<string, readonly ResourceName[]>();
+  /** Converted ahead, see {@link prepare}. */
+  readonly #prepared = new Map<string, CatalogueUpdate>();
 
   constructor(options: ServiceCatalogueOptions) {
     this.#options = options;
@@ -65,9 +67,32 @@ export class ServiceCatalogue {
   }
 
   /**
+   * Converts ahead what {@link convert} will be asked for: the first reading of a registry waits for the server most
+   * of the time, which is time to convert in.
+   */
+  prepare(key: string): void {
+    this.#prepared.set(key, this.convert(key));
+  }
+
+  /**
+   * Takes note that what is under a key changed, maybe after it was converted ahead. Answers the applications whose
+   * calls that conversion had changed.
+   */
+  outdate(key: string): ReadonlySet<string> {
+    const prepared = this.#prepared.get(key);
+    this.#prepared.delete(key);
+    return prepared?.changedApplications ?? new Set();
+  }
+
+  /**
    * Converts what is under a key. What vanished is named until {@link published} says that it was published.
    */
   convert(key: string): CatalogueUpdate {
+    const prepared = this.#prepared.get(key);
+    if (prepared !== undefined) {
+      this.#prepared.delete(key);
+      return prepared;
+    }
     const { calls, mock } = this.#options;
     const slash = key.indexOf("/");
     const name = key.slice(slash + 1);

@@ -8,6 +8,8 @@ import type { TreePath, TreeRoots } from "./tree-paths.ts";
 export interface TreeListener {
   /** `providers`: how many more there are now, or fewer. */
   interfaceChanged(interfaceName: string, providers: number): void;
+  /** All directories of an interface have been read. */
+  interfaceRead(interfaceName: string): void;
   /** An instance of an application came (1), went (-1) or has other content (0). */
   applicationChanged(path: string, instances: number): void;
   /** A node can't be read; its neighbours are. */
@@ -85,6 +87,7 @@ export class TreeReader {
     this.#nodes = new Set(nodes);
     await inParallel(nodes.filter((name) => !known.has(name)), atOnce, async (nodeName) => {
       await Promise.all(this.#directories.map(({ directory }) => this.readDirectory(nodeName, directory)));
+      this.#options.listener.interfaceRead(decodeInterfaceName(nodeName));
     });
   }
 
