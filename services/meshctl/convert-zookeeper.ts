@@ -97,7 +97,16 @@ export async function convertTree(
   const notes = asked
     ? ["a collector would also ask instances of applications; this reads the dump only"]
     : [];
-  return { manifests, invalidRecords, notes };
+  return { manifests: manifests.map(withoutBookkeeping), invalidRecords, notes };
+}
+
+/** Bookkeeping of collectors, which isn't served. */
+const bookkeepingPrefix = "meshregistry.io/";
+
+function withoutBookkeeping<Kind extends Manifest>(manifest: Kind): Kind {
+  const { annotations = {} } = manifest.metadata;
+  const served = Object.entries(annotations).filter(([key]) => !key.startsWith(bookkeepingPrefix));
+  return { ...manifest, metadata: { ...manifest.metadata, annotations: Object.fromEntries(served) } };
 }
 
 /** ZooKeeper, for `meshctl convert`. */

@@ -1,3 +1,4 @@
+import { methodsAnnotation } from "../../shared/collector/dubbo-service.ts";
 import { serviceLabels } from "../../shared/conversion/service-labels.ts";
 import { isIpAddress } from "../../shared/istio/mod.ts";
 import type { ServiceEntryManifest, WorkloadEntry } from "../../shared/model/manifest.ts";
@@ -30,8 +31,6 @@ export interface ConvertedService {
   readonly providerApplications: readonly string[];
   /** Names of applications, each once, sorted. */
   readonly consumerApplications: readonly string[];
-  /** Methods of all providers, as a label value. */
-  readonly methods: string;
 }
 
 /** An instance as `/zk?registry_services=true` shows it. */
@@ -152,6 +151,7 @@ function toService(
   if (!haveSameMethods && rules.balancesByMethod(applicationLabel(labels))) {
     labels["istio.io/dubbomethodequal"] = "false";
   }
+  const methods = methodsOfAll(members);
   const { istioRevision, seLabelSelectorKeys } = rules.environment;
   if (istioRevision !== "") labels["istio.io/rev"] = istioRevision;
   Object.assign(labels, serviceLabels(seLabelSelectorKeys, endpoints, hosts, rules.profile));
@@ -162,7 +162,10 @@ function toService(
       name: isSlime ? key : dubboHost(service),
       namespace: rules.resourceNs,
       labels,
-      ...(isSlime ? {} : { annotations: serviceAnnotations(service) }),
+      annotations: {
+        ...(isSlime ? {} : serviceAnnotations(service)),
+        ...(methods === "" ? {} : { [methodsAnnotation]: methods }),
+      },
     },
     spec: {
       hosts,
@@ -177,7 +180,6 @@ function toService(
     manifest,
     providerApplications: applicationsOf(members),
     consumerApplications,
-    methods: methodsOfAll(members),
   };
 }
 
@@ -222,6 +224,7 @@ function applicationsOf(members: readonly ServiceMember[]): string[] {
   return [...names].sort(compareTexts);
 }
 
+/** Methods of all providers, as a label value. */
 function methodsOfAll(members: readonly ServiceMember[]): string {
   const parameters = new Set(members.map(({ url }) => url.parameters[methodsKey] ?? ""));
   return methodsLabel(new Set([...parameters].flatMap(methodsOf)));

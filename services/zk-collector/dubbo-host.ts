@@ -1,4 +1,9 @@
 import { createHash } from "node:crypto";
+import {
+  groupAnnotation,
+  interfaceAnnotation,
+  versionAnnotation,
+} from "../../shared/collector/dubbo-service.ts";
 import { isFqdn, safeHost } from "../../shared/istio/mod.ts";
 
 /** What Dubbo calls a service: three texts, of which the last two may be empty. */
@@ -95,10 +100,6 @@ function hashedHost(service: DubboService, longest: number): string {
 function cleanLabel(label: string): string {
   return label.replaceAll(/[^a-z0-9]+/g, "-").slice(0, longestLabel).replaceAll(/^-|-$/g, "");
 }
-
-const interfaceAnnotation = "meshregistry.io/dubbo-interface";
-const groupAnnotation = "meshregistry.io/dubbo-group";
-const versionAnnotation = "meshregistry.io/dubbo-version";
 
 /** Annotations that say which service a host of {@link dubboHost} stands for, letter by letter. */
 export function serviceAnnotations(

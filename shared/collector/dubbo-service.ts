@@ -1,18 +1,18 @@
 import type { ServiceEntryManifest } from "../model/manifest.ts";
 
 /**
- * Which Dubbo service a ServiceEntry stands for, where its name doesn't tell (the `istio` profile). Annotations that
- * begin with `meshregistry.io/` are never served.
+ * Which Dubbo service a ServiceEntry stands for, where its name doesn't tell (the `istio` profile). These annotations
+ * are served, so that whoever sees a host can tell; those that begin with `meshregistry.io/` never are.
  */
 
 /** On a ServiceEntry: the interface, letter by letter. */
-export const interfaceAnnotation = "meshregistry.io/dubbo-interface";
+export const interfaceAnnotation = "dubbo.meshregistry.io/interface";
 
 /** On a ServiceEntry: the service's group; absent if it has none. */
-export const groupAnnotation = "meshregistry.io/dubbo-group";
+export const groupAnnotation = "dubbo.meshregistry.io/group";
 
 /** On a ServiceEntry: the service's version; absent if it has none. */
-export const versionAnnotation = "meshregistry.io/dubbo-version";
+export const versionAnnotation = "dubbo.meshregistry.io/version";
 
 /** On a ServiceEntry: the methods of all providers, as slime writes them into a label. Only `/zk` shows them. */
 export const methodsAnnotation = "meshregistry.io/methods";

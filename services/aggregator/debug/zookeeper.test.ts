@@ -205,8 +205,8 @@ stock-app:
 
   test("shows slime's keys where hosts are others", async () => {
     const annotations = {
-      "meshregistry.io/dubbo-interface": "com.acme.OrderService",
-      "meshregistry.io/dubbo-version": "1.0",
+      "dubbo.meshregistry.io/interface": "com.acme.OrderService",
+      "dubbo.meshregistry.io/version": "1.0",
     };
     const host = "com.acme.order-service.1-0.v";
     const ask = await asker([
