@@ -30,6 +30,8 @@ export interface ClientStreamContext {
   readonly metrics: AggregatorMetrics;
   /** A client that leaves a response unacknowledged for longer is dropped; 0: never. */
   readonly ackTimeoutMs: number;
+  /** Called when a state-of-the-world client of a sharded listener has said who it is; it waits for {@link ClientStream.show}. */
+  readonly onShardClient: (client: ClientStream, index: number) => void;
 }
 
 /** What was sent of one type. */
@@ -64,6 +66,9 @@ export class ClientStream {
   #view: CatalogueView;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
+  /** True while it isn't clear what to show. */
+  #isHeld = false;
+  #shown: readonly number[] | "all" | undefined;
 
   /** `method`: which of the two calls of the service it came with. */
   constructor(id: number, address: string, method: "stream" | "delta", context: ClientStreamContext) {
@@ -125,6 +130,27 @@ export class ClientStream {
     if (this.#opened !== undefined) this.#sendAll(this.#opened.session.onChange(this.#view));
   }
 
+  /** True if the client has acknowledged what it was last sent of each of our kinds that it asked for, and of one at least. */
+  get hasAcknowledgedAll(): boolean {
+    const ours = [...this.types.values()].filter(({ kind }) => kind !== undefined);
+    return ours.length > 0 && ours.every(({ ackedVersion, inFlight }) => ackedVersion !== undefined && !inFlight);
+  }
+
+  /**
+   * Says among which parts of the catalogue its istiod finds everything (see `Shard.present`), and sends what that
+   * changes. Undefined: that isn't clear yet, nothing is answered.
+   */
+  show(present: readonly number[] | "all" | undefined): void {
+    const isSame = String(this.#shown) === String(present);
+    this.#shown = present;
+    const { shard } = this.#context.listener;
+    this.#isHeld = present === undefined;
+    if (isSame || present === undefined || shard === undefined) return;
+    const part = { index: shard.index, of: shard.of, present: present === "all" ? undefined : present };
+    this.#view = viewOf({ ...this.#context.listener, shard: part }, this.#revision);
+    this.onChange();
+  }
+
   /** Ends the stream's own work. */
   close(): void {
     this.#isClosed = true;
@@ -135,10 +161,12 @@ export class ClientStream {
     const { dialects, listener } = this.#context;
     const { node, responseNonce } = decodeRequest(first);
     const dialect = dialectOf(listener.dialect, listener.incPush, node?.metadata, responseNonce);
-    const session = dialect === "incremental" ? new IncrementalSession(dialects) : new SotwSession(dialects);
+    const session = dialect === "incremental"
+      ? new IncrementalSession(dialects)
+      : new SotwSession({ ...dialects, isOpen: () => !this.#isHeld && dialects.isOpen() });
     const receive = (bytes: Uint8Array) => {
       const request = decodeRequest(bytes);
-      this.#meet(request.node);
+      this.#meet(request.node, dialect);
       this.#reportNack(request.typeUrl, request.responseNonce, request.errorDetail?.message);
       return session.onRequest(request, this.#view);
     };
@@ -150,19 +178,27 @@ export class ClientStream {
     const session = new DeltaSession(this.#context.dialects, this.id, formOf(node?.metadata));
     const receive = (bytes: Uint8Array) => {
       const request = decodeDeltaRequest(bytes);
-      this.#meet(request.node);
+      this.#meet(request.node, "delta");
       this.#reportNack(request.typeUrl, request.responseNonce, request.errorDetail?.message);
       return session.onRequest(request, this.#view);
     };
     return { session, receive };
   }
 
-  /** The first request says who is asking; later ones may repeat it. What was shown once stays the view. */
-  #meet(node: Node | undefined): void {
+  /**
+   * The first request says who is asking; later ones may repeat it. What was shown once stays the view, but for shards.
+   * Those are for clients that are sent everything with each change; the others are shown everything.
+   */
+  #meet(node: Node | undefined, dialect: Dialect): void {
     if (node === undefined || this.#nodeId !== "") return;
+    const { listener, onShardClient } = this.#context;
     this.#nodeId = node.id;
     this.#revision = revisionOf(node.metadata);
-    this.#view = viewOf(this.#context.listener, this.#revision);
+    const isWhole = listener.shard === undefined || dialect !== "stateOfTheWorld";
+    this.#view = viewOf(isWhole ? { ...listener, shard: undefined } : listener, this.#revision);
+    if (listener.shard === undefined || isWhole) return;
+    this.#isHeld = true;
+    onShardClient(this, listener.shard.index);
   }
 
   #sendAll(toSend: readonly Outgoing[]): void {

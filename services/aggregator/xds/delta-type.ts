@@ -236,6 +236,11 @@ export class DeltaType implements TypeStatus {
       // By name, a client that is too far behind is answered for all its names again.
       for (const name of this.#names) this.#asked.add(name);
     }
+    if (all) {
+      // What is asked for by name is among everything, if it is there.
+      for (const name of this.#asked) if (catalogue.get(name) === undefined) this.#gone.add(name);
+      this.#asked.clear();
+    }
     if (this.#mustResync) {
       // What it knew by name may have gone unnoticed.
       for (const name of this.#names) if (catalogue.get(name) === undefined) this.#gone.add(name);

@@ -1,6 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { CatalogueView } from "../catalogue-view.ts";
-import type { Shard } from "../catalogue-view.ts";
+import type { Shard } from "../shards.ts";
 import type { StreamDialect } from "./dialects.ts";
 
 /** What is particular to one listener: what it speaks and shows. */
@@ -17,6 +17,12 @@ export interface ListenerProfile {
   /** Show only resources of these registries; empty: all. */
   readonly registries: readonly string[];
   readonly shard: Shard | undefined;
+}
+
+/** A listener that shows everything and lets clients choose what it speaks, and what differs from that. */
+export interface ListenerOptions extends Partial<ListenerProfile> {
+  /** `host:port`; port 0 takes a free one. */
+  readonly address: string;
 }
 
 /** What a client sees on a listener: the listener's part of the catalogue, in the client's revision. */

@@ -6,13 +6,15 @@ import { ResponseFrames } from "../encode/response-frames.ts";
 import { GrpcStatus } from "../grpc/grpc-call.ts";
 import type { CallHandler, GrpcCall } from "../grpc/grpc-call.ts";
 import { GrpcServer } from "../grpc/grpc-server.ts";
+import type { GrpcMethods } from "../grpc/grpc-server.ts";
 import type { Transport } from "../grpc/transport.ts";
 import type { AggregatorMetrics } from "../metrics.ts";
 import type { SyncGate } from "../sync-gate.ts";
 import { ClientStream } from "./client-stream.ts";
 import type { DialectContext } from "./dialects.ts";
-import type { ListenerProfile } from "./listener.ts";
+import type { ListenerOptions, ListenerProfile } from "./listener.ts";
 import { ResponseBuilder } from "./response-builder.ts";
+import { ShardGroups } from "./shard-groups.ts";
 
 /** How the protocols behave; the defaults are those of the configuration (`xds`, `mcp`). Times in milliseconds. */
 export interface ProtocolSettings {
@@ -38,8 +40,8 @@ export const defaultProtocolSettings: ProtocolSettings = {
 
 /** What the server serves, and how. */
 export interface XdsServerOptions {
-  /** Where to listen, for example `0.0.0.0:16010`; port 0 takes a free one. */
-  readonly address: string;
+  /** Where to listen, and what to show there. */
+  readonly listeners: readonly ListenerOptions[];
   /** Limits and certificates, shared by all listeners. */
   readonly transport: Transport;
   readonly cache: ResourceCache;
@@ -51,8 +53,8 @@ export interface XdsServerOptions {
   readonly metrics: AggregatorMetrics;
   /** What differs from {@link defaultProtocolSettings}. */
   readonly protocol?: Partial<ProtocolSettings>;
-  /** What this listener shows and speaks; absent: everything, and what each client wants. */
-  readonly listener?: Partial<ListenerProfile>;
+  /** Further methods on every listener: health, reflection. */
+  readonly moreMethods?: GrpcMethods;
 }
 
 const service = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
@@ -68,13 +70,13 @@ const frameBytes = 1024;
 export class XdsServer implements AsyncDisposable {
   readonly #options: XdsServerOptions;
   readonly #protocol: ProtocolSettings;
-  readonly #listener: ListenerProfile;
   readonly #responses: ResponseBuilder;
   readonly #dialects: DialectContext;
   readonly #clients = new Set<ClientStream>();
+  readonly #shards: ShardGroups;
   readonly #stopListening: () => void;
   readonly #zombieTimer: NodeJS.Timeout | undefined;
-  #grpc: GrpcServer | undefined;
+  #servers: readonly GrpcServer[] = [];
   #lastId = 0;
   #pushScheduled = false;
 
@@ -82,16 +84,7 @@ export class XdsServer implements AsyncDisposable {
     const { cache, gate, controlPlane, minPushIntervalMs } = options;
     this.#options = options;
     this.#protocol = { ...defaultProtocolSettings, ...options.protocol };
-    this.#listener = {
-      name: options.address,
-      dialect: "auto",
-      incPush: this.#protocol.enableIncPush,
-      revision: "",
-      namespaces: [],
-      registries: [],
-      shard: undefined,
-      ...options.listener,
-    };
+    this.#shards = new ShardGroups(options.listeners.filter(({ shard }) => shard !== undefined).length);
     this.#responses = new ResponseBuilder(cache, controlPlane);
     const { maxMessageBytes, nackBackoff, cleanZombieInterval } = this.#protocol;
     const maxPartBytes = Math.max(maxMessageBytes - frameBytes, 1);
@@ -116,27 +109,41 @@ export class XdsServer implements AsyncDisposable {
 
   /**
    * Starts to listen.
-   * @throws MeshError `address-in-use` if the port is taken.
+   * @throws MeshError `address-in-use` if a port is taken.
    */
   static async listen(options: XdsServerOptions): Promise<XdsServer> {
-    const { address, transport } = options;
     const server = new XdsServer(options);
-    const methods = new Map([
-      [`${service}/StreamAggregatedResources`, (call: GrpcCall) => server.#accept(call, "stream")],
-      [`${service}/DeltaAggregatedResources`, (call: GrpcCall) => server.#accept(call, "delta")],
-    ]);
-    try {
-      server.#grpc = await GrpcServer.listen({ address, methods, transport });
-    } catch (error) {
-      server.#stop();
-      throw error;
-    }
-    return server;
+    const started = await Promise.allSettled(options.listeners.map((listener) => server.#listen(listener)));
+    server.#servers = started.flatMap((each) => each.status === "fulfilled" ? [each.value] : []);
+    const failed = started.find((each) => each.status === "rejected");
+    if (failed === undefined) return server;
+    await server[Symbol.asyncDispose]();
+    throw failed.reason;
   }
 
-  /** Where it listens, with the real port. */
-  get address(): string {
-    return this.#grpc?.address ?? this.#options.address;
+  async #listen(options: ListenerOptions): Promise<GrpcServer> {
+    const { transport, moreMethods = new Map() } = this.#options;
+    const profile: ListenerProfile = {
+      name: options.address,
+      dialect: "auto",
+      incPush: this.#protocol.enableIncPush,
+      revision: "",
+      namespaces: [],
+      registries: [],
+      shard: undefined,
+      ...options,
+    };
+    const methods: GrpcMethods = new Map([
+      ...moreMethods,
+      [`${service}/StreamAggregatedResources`, (call: GrpcCall) => this.#accept(call, "stream", profile)],
+      [`${service}/DeltaAggregatedResources`, (call: GrpcCall) => this.#accept(call, "delta", profile)],
+    ]);
+    return await GrpcServer.listen({ address: options.address, methods, transport });
+  }
+
+  /** Where the listeners are, with their real ports. */
+  get addresses(): readonly string[] {
+    return this.#servers.map(({ address }) => address);
   }
 
   /** The clients that are connected now. */
@@ -157,16 +164,17 @@ export class XdsServer implements AsyncDisposable {
     }
   }
 
-  #accept(call: GrpcCall, method: "stream" | "delta"): CallHandler {
+  #accept(call: GrpcCall, method: "stream" | "delta", listener: ListenerProfile): CallHandler {
     const { log, metrics, cache } = this.#options;
     const client = new ClientStream(++this.#lastId, call.peer, method, {
       dialects: this.#dialects,
-      listener: this.#listener,
+      listener,
       send: (message) => call.send(message),
       drop: (reason) => call.drop(GrpcStatus.unavailable, reason),
       log,
       metrics,
       ackTimeoutMs: this.#protocol.ackTimeout,
+      onShardClient: (shardClient, index) => this.#shards.join(shardClient, index),
     });
     this.#clients.add(client);
     this.#countClients();
@@ -176,10 +184,12 @@ export class XdsServer implements AsyncDisposable {
         const isFirst = client.dialect === undefined;
         client.onMessage(bytes);
         if (isFirst) this.#countClients();
+        if (listener.shard !== undefined) this.#shards.acknowledge(client);
       },
       onClose: (reason) => {
         this.#clients.delete(client);
         client.close();
+        this.#shards.leave(client);
         cache.keepViews(Array.from(this.#clients, ({ view }) => view));
         this.#countClients();
         log.info({ client: client.nodeId, address: client.address, reason }, "xDS client left");
@@ -205,11 +215,12 @@ export class XdsServer implements AsyncDisposable {
   #stop(): void {
     this.#stopListening();
     clearInterval(this.#zombieTimer);
+    this.#shards[Symbol.dispose]();
   }
 
   /** Ends all streams with a status; clients reconnect elsewhere or later and keep what they have. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop();
-    await this.#grpc?.[Symbol.asyncDispose]();
+    await Promise.all(this.#servers.map((server) => server[Symbol.asyncDispose]()));
   }
 }
