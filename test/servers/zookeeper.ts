@@ -67,7 +67,10 @@ export class ZooKeeperServer extends ServerProcess {
     return await fourLetterWord(this.port, word);
   }
 
-  /** How many watches all clients hold. A watch for a whole tree is one. */
+  /**
+   * How many watches all clients hold, as `wchs` counts them: for content, existence and trees, a tree being one. It
+   * leaves out one-shot watches for children; `zk_watch_count` of `mntr` has these, and a tree twice up to 3.8.
+   */
   async watchCount(): Promise<number> {
     const total = /Total watches:(\d+)/.exec(await this.fourLetterWord("wchs"))?.[1];
     if (total === undefined) throw new Error("wchs told no total");
