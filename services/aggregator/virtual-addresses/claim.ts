@@ -1,18 +1,16 @@
 import { isIP } from "node:net";
-import { z } from "zod";
 
 /**
  * A host's claim to an address, as it stands in the bucket: the key is the address, the value this, in JSON. Hosts are
  * in lower case, times in RFC 3339.
  */
-export const Claim = z.object({
-  host: z.string().min(1),
+export interface Claim {
+  readonly host: string;
   /** When the host was given the address. Of several claims of one host, the oldest counts. */
-  claimedAt: z.iso.datetime(),
+  readonly claimedAt: string;
   /** When the host was found to be gone. The address stays reserved for a while, should it come back. */
-  releasedAt: z.iso.datetime().optional(),
-});
-export type Claim = z.infer<typeof Claim>;
+  readonly releasedAt?: string;
+}
 
 /** The subject of an address below the bucket's root. A key can't hold colons, so an IPv6 address has hyphens. */
 export function claimSubject(root: string, address: string): string {
@@ -29,10 +27,24 @@ export function claimedAddress(root: string, subject: string): string | undefine
 /** The claim in a message; undefined for what isn't one (such as the empty value that `nats kv del` leaves). */
 export function readClaim(data: Uint8Array): Claim | undefined {
   try {
-    return Claim.safeParse(JSON.parse(Buffer.from(data).toString("utf8"))).data;
+    return claimOf(JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("utf8")));
   } catch {
     return undefined;
   }
+}
+
+/** The claim that a value from outside is. By hand: all claims are read at each start. */
+export function claimOf(value: unknown): Claim | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (!("host" in value) || typeof value.host !== "string" || value.host === "") return undefined;
+  if (!("claimedAt" in value) || !isTime(value.claimedAt)) return undefined;
+  const { host, claimedAt } = value;
+  if (!("releasedAt" in value)) return { host, claimedAt };
+  return isTime(value.releasedAt) ? { host, claimedAt, releasedAt: value.releasedAt } : undefined;
+}
+
+function isTime(value: unknown): value is string {
+  return typeof value === "string" && Number.isFinite(Date.parse(value));
 }
 
 /** The value to store. */
