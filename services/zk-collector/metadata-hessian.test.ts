@@ -7,7 +7,7 @@ function read(...bytes: readonly number[]): unknown {
   return new HessianReader(Uint8Array.from(bytes)).read();
 }
 
-const codes = (text: string) => [...text].map((letter) => letter.charCodeAt(0));
+const codes = (text: string) => Array.from(text, (letter) => letter.charCodeAt(0));
 
 // Examples of the specification, hessian.caucho.com/doc/hessian-serialization.html.
 describe("HessianReader", () => {
