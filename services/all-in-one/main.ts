@@ -1,11 +1,11 @@
 import { Hono } from "hono";
-import { loadConfig, readConfigFile } from "../../shared/config/mod.ts";
+import { readConfigFile } from "../../shared/config/mod.ts";
 import type { Config, LoadedConfig } from "../../shared/config/mod.ts";
 import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";
 import { openSharedEntryLog } from "../../shared/entry-log/open-entry-log.ts";
 import { helpText, parseCommandLine } from "../../shared/runtime/command-line.ts";
 import type { OptionSpec } from "../../shared/runtime/command-line.ts";
-import { errorText, isMeshError } from "../../shared/runtime/errors.ts";
+import { errorText, isMeshError, MeshError } from "../../shared/runtime/errors.ts";
 import { runService } from "../../shared/runtime/run-service.ts";
 import type { ServiceContext } from "../../shared/runtime/run-service.ts";
 import { createMetrics, logWarnings } from "../../shared/runtime/service-options.ts";
@@ -13,8 +13,8 @@ import { startAggregator } from "../aggregator/aggregator.ts";
 import type { Aggregator } from "../aggregator/aggregator.ts";
 import { startCollector as startEurekaCollector } from "../eureka-collector/start-collector.ts";
 import { startCollector as startZooKeeperCollector } from "../zk-collector/start-collector.ts";
-import { runDemoServices } from "./demo/demo-services.ts";
-import { EurekaServer } from "./demo/eureka-server.ts";
+import { demoNamed, demoNames, startDemo } from "./demo/start-demo.ts";
+import type { DemoName } from "./demo/start-demo.ts";
 
 const options: Readonly<Record<string, OptionSpec>> = {
   config: {
@@ -22,20 +22,22 @@ const options: Readonly<Record<string, OptionSpec>> = {
     value: "FILE",
     help: "Connect to the registries of this file: our own form, or a slime module's",
   },
+  demo: {
+    type: "string",
+    value: "NAME",
+    help: `Without --config: the registry to show, ${demoNames.join(" or ")} (default ${demoNames[0]})`,
+  },
   http: { type: "string", value: "HOST:PORT", help: "Debug API (default 127.0.0.1:8081)" },
   xds: { type: "string", value: "HOST:PORT", help: "xDS for istiod (default 0.0.0.0:16010)" },
 };
 
-const usage = "meshregistry [--config FILE] [--http HOST:PORT] [--xds HOST:PORT]";
+const usage = "meshregistry [--config FILE | --demo NAME] [--http HOST:PORT] [--xds HOST:PORT]";
 
 const purpose = `Runs everything in one process: the collectors of the configured registries, the entry log
 (embedded, or NATS if nats.servers is set) and the aggregator.
 
-Without --config it brings a demo along: a Eureka server in this process, with services that
-come, scale and go.`;
-
-/** How often the demo changes something. */
-const demoPauseMs = 2_000;
+Without --config it brings a demo along: a registry in this process, with services that come,
+scale and go.`;
 
 /** Runs all of meshregistry in this process. Answers the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -46,7 +48,13 @@ export async function main(args: readonly string[]): Promise<number> {
       return 0;
     }
     const file = line.text("config");
-    const given = file === undefined ? undefined : await readConfigFile(file, process.env);
+    const demo = line.text("demo");
+    if (file !== undefined && demo !== undefined) {
+      throw new MeshError("configuration", "--config and --demo don't go together: leave one of them out");
+    }
+    const given = file === undefined
+      ? demoNamed(demo ?? demoNames[0])
+      : await readConfigFile(file, process.env);
     const listen = { http: line.text("http"), xds: line.text("xds") };
     return await runService("meshregistry", (context) => run(given, listen, context));
   } catch (error) {
@@ -61,8 +69,9 @@ interface Listen {
   readonly xds: string | undefined;
 }
 
-async function run(given: LoadedConfig | undefined, listen: Listen, context: ServiceContext) {
-  const loaded = given ?? await startDemo(context);
+async function run(given: LoadedConfig | DemoName, listen: Listen, context: ServiceContext) {
+  const demo = typeof given === "string" ? given : undefined;
+  const loaded = typeof given === "string" ? await startDemo(given, context) : given;
   logWarnings(loaded, context.log);
   const config = withListenAddresses(loaded.config, listen);
   const { environment } = loaded;
@@ -88,17 +97,8 @@ async function run(given: LoadedConfig | undefined, listen: Listen, context: Ser
     context,
   );
   work.push(aggregator.finished);
-  void aggregator.gate.opened.then(() => greet(aggregator, given === undefined, embedded));
+  void aggregator.gate.opened.then(() => greet(aggregator, demo, embedded));
   return { finished: Promise.race(work) };
-}
-
-/** Starts the demo's Eureka and answers the configuration that reads it. */
-async function startDemo(context: ServiceContext): Promise<LoadedConfig> {
-  const eureka = context.use(new EurekaServer());
-  const url = await eureka.listen("127.0.0.1:0");
-  void runDemoServices(eureka.registry, demoPauseMs, context.signal);
-  const text = JSON.stringify({ eurekaSource: { enabled: true, address: [url], deltaPeriod: "500ms" } });
-  return loadConfig(text, { env: process.env, fileName: "of the demo" });
 }
 
 function withListenAddresses(config: Config, { http, xds }: Listen): Config {
@@ -109,12 +109,18 @@ function withListenAddresses(config: Config, { http, xds }: Listen): Config {
   };
 }
 
-function greet({ xdsAddress, http, cache }: Aggregator, isDemo: boolean, embedded: boolean): void {
+const registryNames: Readonly<Record<DemoName, string>> = { eureka: "Eureka", zookeeper: "ZooKeeper" };
+
+function otherDemo(demo: DemoName): string {
+  return demoNames.find((name) => name !== demo) ?? demo;
+}
+
+function greet({ xdsAddress, http, cache }: Aggregator, demo: DemoName | undefined, embedded: boolean): void {
   const { resources, endpoints } = cache.count("ServiceEntry");
   const api = `${http.url}/meshregistry/xdsCache`;
   process.stdout.write(`
 meshregistry is ready: ${resources} ServiceEntries with ${endpoints} endpoints${
-    isDemo ? ", from the demo's Eureka" : ""
+    demo === undefined ? "" : `, from the demo's ${registryNames[demo]}`
   }.
 
   xDS for istiod   xds://${xdsAddress}   (configSources of the mesh configuration)
@@ -126,5 +132,9 @@ Try next:
   npx meshctl watch${
     xdsAddress.endsWith(":16010") ? "" : ` --address ${xdsAddress.replace("0.0.0.0", "127.0.0.1")}`
   }
-${isDemo ? "  npm start -- --config FILE        to read your own registries\n" : ""}`);
+${
+    demo === undefined ? "" : `  npm start -- --demo ${otherDemo(demo)}   to see another registry
+  npm start -- --config FILE      to read your own registries
+`
+  }`);
 }

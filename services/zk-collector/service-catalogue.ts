@@ -6,6 +6,7 @@ import { convertInterface, registeredInstances } from "./convert.ts";
 import type { ConvertedService, RegisteredInstance } from "./convert.ts";
 import type { InterfaceRecord, InvalidRecord } from "./registry-records.ts";
 import type { RegistryTree } from "./registry-tree.ts";
+import { convertSpringService } from "./spring-service.ts";
 import type { ZookeeperRules } from "./zookeeper-rules.ts";
 
 /** Identity of a published resource. */
@@ -99,7 +100,8 @@ export class ServiceCatalogue {
     let manifests: readonly ServiceEntryManifest[];
     let changedApplications: ReadonlySet<string> = new Set();
     if (key.startsWith("spring/")) {
-      manifests = this.#convertSpring(name);
+      const { applications, rules, report } = this.#options;
+      manifests = convertSpringService(name, applications.springInstancesOf(name), rules, report);
     } else {
       const { services } = convertInterface(this.#record(name), this.#options.rules, this.#options.report);
       manifests = services.map(({ manifest }) => manifest);
@@ -135,10 +137,6 @@ export class ServiceCatalogue {
     const { tree, applications } = this.#options;
     const applicationProviders = applications.providersOf(interfaceName);
     return { name: interfaceName, ...tree.childrenOf(interfaceName), applicationProviders };
-  }
-
-  #convertSpring(_serviceName: string): ServiceEntryManifest[] {
-    return [];
   }
 }
 

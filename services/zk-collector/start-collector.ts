@@ -86,7 +86,9 @@ export async function startCollector(
   routes.route(
     "/",
     registeredInstancesRoutes((name) =>
-      (name === undefined ? [...catalogue.interfaces()] : [name]).map((each) => [each, catalogue.instancesOf(each)])
+      (name === undefined ? [...catalogue.interfaces()] : [name]).map((
+        each,
+      ) => [each, catalogue.instancesOf(each)])
     ),
   );
   return { collector, routes, finished: collector.run(context.signal) };
