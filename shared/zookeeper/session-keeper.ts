@@ -131,8 +131,10 @@ export class SessionKeeper {
     const closed = this.#unavailable();
     attempt?.pending.failAll(closed);
     if (attempt !== undefined && this.isConnected) {
-      attempt.connection.send((writer) => writeRequest(writer, attempt.pending.add(ignored), goodbye));
-      const late = setTimeout(() => attempt.connection.close(closed), goodbyeMs);
+      const end = () => attempt.connection.close(closed);
+      const xid = attempt.pending.add({ answer: end, fail: () => {} });
+      attempt.connection.send((writer) => writeRequest(writer, xid, { op: "closeSession" }));
+      const late = setTimeout(end, goodbyeMs);
       await this.#running;
       clearTimeout(late);
     }
@@ -249,10 +251,6 @@ export class SessionKeeper {
     }
   }
 }
-
-const goodbye = { op: "closeSession" } as const;
-
-const ignored = { answer: () => {}, fail: () => {} };
 
 function refusal(text: string): MeshError {
   return new MeshError("registry-unavailable", text);
