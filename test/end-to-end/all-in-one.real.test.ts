@@ -37,20 +37,33 @@ async function getText(url: string): Promise<string> {
 }
 
 describe("all-in-one", () => {
-  test("shows a dozen services within 10 s, follows their changes, and stops on SIGTERM", async () => {
-    const { http, xds } = await ports();
-    await using process = run(["--http", http, "--xds", xds]);
-    const cache = async () => await getText(`http://${http}/meshregistry/xdsCache?layout=list&format=yaml`);
-    await expect.poll(async () => parse(await cache().catch(() => "")), { timeout: 10_000 }).toHaveLength(12);
+  test.each([
+    { demo: "Eureka", args: [] },
+    { demo: "ZooKeeper", args: ["--demo", "zookeeper"] },
+  ])(
+    "shows a dozen services of $demo within 10 s, follows their changes, and stops on SIGTERM",
+    async ({ demo, args }) => {
+      const { http, xds } = await ports();
+      await using process = run(["--http", http, "--xds", xds, ...args]);
+      const cache = async () =>
+        await getText(
+          `http://${http}/meshregistry/xdsCache?layout=list&format=yaml&res=networking.istio.io/v1alpha3/ServiceEntry`,
+        );
+      await expect.poll(async () => parse(await cache().catch(() => "")), { timeout: 10_000 }).toHaveLength(
+        12,
+      );
 
-    await using observer = new XdsObserver(xds);
-    await expect.poll(() => observer.view.size, { timeout: 5_000 }).toBe(12);
-    await expect.poll(() => observer.answers, { timeout: 10_000 }).toBeGreaterThan(1);
+      await using observer = new XdsObserver(xds);
+      await expect.poll(() => observer.view.size, { timeout: 5_000 }).toBe(12);
+      await expect.poll(() => observer.answers, { timeout: 10_000 }).toBeGreaterThan(1);
 
-    process.child.kill("SIGTERM");
-    expect(await process.exit).toBe(0);
-    expect(await process.stdout).toContain("Try next:");
-  });
+      process.child.kill("SIGTERM");
+      expect(await process.exit).toBe(0);
+      const greeting = await process.stdout;
+      expect(greeting).toContain(`from the demo's ${demo}`);
+      expect(greeting).toContain("Try next:");
+    },
+  );
 
   test("reads a slime file as it stands, in slime's profile, and shows its arguments without secrets", async () => {
     const { http, xds } = await ports();
@@ -108,12 +121,12 @@ describe("all-in-one", () => {
     const { http, xds } = await ports();
     const folder = mkdtempSync(join(tmpdir(), "meshregistry-config-"));
     try {
-      const file = join(folder, "zk.yaml");
-      writeFileSync(file, 'zookeeperSource: {enabled: true, address: ["127.0.0.1:2181"]}\n');
+      const file = join(folder, "nacos.yaml");
+      writeFileSync(file, 'nacosSource: {enabled: true, address: ["http://127.0.0.1:8848"]}\n');
       await using process = run(["--config", file, "--http", http, "--xds", xds]);
       expect(await process.exit).toBe(2);
       expect(await process.stderr).toContain(
-        "Cannot read zookeeper: this version has a collector for eureka only",
+        "Cannot read nacos: this version has a collector for eureka, zookeeper only",
       );
     } finally {
       rmSync(folder, { recursive: true, force: true });
