@@ -49,6 +49,17 @@ describe("meshctl convert --source eureka", () => {
     app("Cart", instance("10.0.1.1")),
   ];
 
+  test("says that hosts which aren't HTTP would get addresses that it can't know, and only then", async () => {
+    const tcp = await convert(applications, ownConfig({ svcProtocol: "TCP" }));
+    expect(tcp.err).toBe(
+      "note: 2 of the entries would be served with a virtual address, which a dry run can't know\n",
+    );
+    expect(tcp.out).not.toContain("241.");
+    const config = { ...ownConfig({ svcProtocol: "TCP" }), virtualAddresses: { mode: "never" } };
+    expect((await convert(applications, config)).err).toContain("[rule S5]");
+    expect((await convert(applications, ownConfig())).err).toBe("");
+  });
+
   test.each([
     ["an answer of /apps", {
       applications: { versions__delta: "1", apps__hashcode: "UP_3_", application: applications },

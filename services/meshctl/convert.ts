@@ -4,6 +4,7 @@ import { text as readAll } from "node:stream/consumers";
 import { formatIssue, loadConfig, readConfigFile } from "../../shared/config/mod.ts";
 import type { LoadedConfig } from "../../shared/config/mod.ts";
 import { helpText } from "../../shared/runtime/command-line.ts";
+import { whoIsAddressed } from "../../shared/virtual-addresses/addressed-host.ts";
 import type { CommandLine, OptionSpec } from "../../shared/runtime/command-line.ts";
 import { errorText, isMeshError, MeshError } from "../../shared/runtime/errors.ts";
 import type { Command, CommandIo } from "./command.ts";
@@ -94,7 +95,7 @@ export const convertCommand: Command = {
     }
     return printConversion(
       conversion,
-      { label, form, all: line.flag("all"), profile: loaded.config.profile },
+      { label, form, all: line.flag("all"), config: loaded.config },
       io,
     );
   },
@@ -134,12 +135,12 @@ interface PrintOptions {
   readonly label: string;
   readonly form: Form;
   readonly all: boolean;
-  readonly profile: LoadedConfig["config"]["profile"];
+  readonly config: LoadedConfig["config"];
 }
 
 function printConversion(
   conversion: Conversion,
-  { label, form, all, profile }: PrintOptions,
+  { label, form, all, config: { profile, virtualAddresses } }: PrintOptions,
   io: CommandIo,
 ): number {
   const { manifests, invalidRecords, notes } = conversion;
@@ -147,7 +148,13 @@ function printConversion(
   for (const { path, reason } of invalidRecords) {
     io.stderr(`warning: ${label}: ${path}: ${reason}; it is left out\n`);
   }
-  const staged = stageManifests(manifests, profile);
+  const staged = stageManifests(manifests, profile, whoIsAddressed(virtualAddresses.mode, profile));
+  const addressed = staged.filter((item) => item.addressed).length;
+  if (addressed > 0) {
+    io.stderr(
+      `note: ${addressed} of the entries would be served with a virtual address, which a dry run can't know\n`,
+    );
+  }
   for (const item of staged) {
     for (const text of violationTexts(item, profile)) io.stderr(`warning: ${text}\n`);
   }

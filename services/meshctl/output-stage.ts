@@ -7,6 +7,8 @@ import {
 import type { Violation } from "../../shared/istio/mod.ts";
 import type { Manifest } from "../../shared/model/manifest.ts";
 import type { Profile } from "../../shared/model/profile.ts";
+import { addressedHost } from "../../shared/virtual-addresses/addressed-host.ts";
+import type { Addressed } from "../../shared/virtual-addresses/addressed-host.ts";
 
 /** A manifest as the aggregator would serve it, with what is wrong with it. */
 export interface StagedManifest {
@@ -14,6 +16,11 @@ export interface StagedManifest {
   readonly violations: readonly Violation[];
   /** False if the aggregator would hold it back. */
   readonly served: boolean;
+  /**
+   * True if the aggregator would give its host a virtual address. Which one is written down where all aggregators look
+   * it up, so a dry run can't know it.
+   */
+  readonly addressed: boolean;
 }
 
 /**
@@ -21,24 +28,31 @@ export interface StagedManifest {
  * In the `istio` profile an error keeps it from being served; a slash in its name does in both, because xDS has no way
  * to write it. Sorted by kind, namespace and name.
  */
-export function stageManifests(manifests: readonly Manifest[], profile: Profile): StagedManifest[] {
-  return manifests.map((manifest) => stage(manifest, profile)).sort((a, b) =>
+export function stageManifests(
+  manifests: readonly Manifest[],
+  profile: Profile,
+  addressed: Addressed = "none",
+): StagedManifest[] {
+  return manifests.map((manifest) => stage(manifest, profile, addressed)).sort((a, b) =>
     byIdentity(a.manifest, b.manifest)
   );
 }
 
-function stage(converted: Manifest, profile: Profile): StagedManifest {
+function stage(converted: Manifest, profile: Profile, who: Addressed): StagedManifest {
   const manifest = inProfile(converted, profile);
   const { name, namespace } = manifest.metadata;
-  const violations = validateManifest(manifest);
+  const addressed = manifest.kind === "ServiceEntry" && addressedHost(manifest.spec, who) !== undefined;
+  // S5 is that an address is missing.
+  const violations = validateManifest(manifest).filter(({ rule }) => !(addressed && rule === "S5"));
   if (name.includes("/") || namespace.includes("/")) {
     const message =
       `"${namespace}/${name}" holds a slash too many, xDS keeps it for the border of namespace and name`;
     violations.unshift({ rule: "M1", severity: "error", path: "metadata.name", message });
-    return { manifest, violations, served: false };
+    return { manifest, violations, served: false, addressed: false };
   }
   const hasError = violations.some(({ severity }) => severity === "error");
-  return { manifest, violations, served: profile === "slime" || !hasError };
+  const served = profile === "slime" || !hasError;
+  return { manifest, violations, served, addressed: addressed && served };
 }
 
 function inProfile(manifest: Manifest, profile: Profile): Manifest {
