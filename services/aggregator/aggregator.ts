@@ -10,8 +10,11 @@ import { serveHttp } from "../../shared/runtime/http-server.ts";
 import type { ServiceContext } from "../../shared/runtime/run-service.ts";
 import { ResourceCache } from "./cache.ts";
 import { debugApi, moduleRoutes } from "./debug/debug-api.ts";
+import { aboutUs } from "./grpc-about.ts";
 import { Transport } from "./grpc/transport.ts";
 import { StreamIngest } from "./ingest.ts";
+import { listenersOf } from "./listeners.ts";
+import { LongPollingServer } from "./long-polling/long-polling.ts";
 import { AggregatorMetrics } from "./metrics.ts";
 import { SyncGate } from "./sync-gate.ts";
 import { openAddressKeeper } from "./virtual-addresses/open-address-keeper.ts";
@@ -28,8 +31,10 @@ export interface AggregatorOptions {
 
 /** A running aggregator. */
 export interface Aggregator {
-  /** `host:port` of the xDS server. */
+  /** `host:port` of the xDS server: of its first listener, or, without one, of the first for long polling. */
   readonly xdsAddress: string;
+  /** `host:port` of all listeners for istiod: first those of `mcp.serverUrl`, one for each shard. */
+  readonly xdsAddresses: readonly string[];
   readonly http: HttpServer;
   readonly gate: SyncGate;
   readonly cache: ResourceCache;
@@ -48,7 +53,7 @@ export async function startAggregator(
 ): Promise<Aggregator> {
   const { config, environment, entryLog, moreRoutes } = options;
   const { log, signal } = context;
-  const address = xdsListenAddress(config.mcp.serverUrl);
+  const listeners = listenersOf(config);
   refuseSourcesWithoutCollector(config);
   const cache = new ResourceCache();
   const metrics = new AggregatorMetrics(options.metrics);
@@ -57,19 +62,26 @@ export async function startAggregator(
   const addresses = openAddressKeeper(config, isComplete, options.metrics, context);
   const ingest = new StreamIngest({ cache, gate, profile: config.profile, log, metrics, addresses });
   const transport = context.use(await Transport.open(config.xds, log));
+  const controlPlane = `meshregistry/${environment.podName === "" ? process.pid : environment.podName}`;
   const xds = context.use(
     await XdsServer.listen({
-      address,
+      listeners: listeners.grpc,
+      moreMethods: aboutUs(gate, signal),
       transport,
       cache,
       gate,
-      controlPlane: `meshregistry/${environment.podName === "" ? process.pid : environment.podName}`,
+      controlPlane,
       minPushIntervalMs: config.push.minInterval,
       protocol: { ...config.xds, ...config.mcp },
       log,
       metrics,
     }),
   );
+  const pollings: LongPollingServer[] = [];
+  for (const listener of listeners.http) {
+    const polling = await LongPollingServer.listen(listener, { cache, gate, transport, controlPlane, log });
+    pollings.push(context.use(polling));
+  }
   const debug = {
     config,
     cache,
@@ -87,7 +99,8 @@ export async function startAggregator(
     context.use(await serveHttp(plain, config.httpServerAddr, "httpServerAddr"));
   }
   const finished = runAll([ingest.run(entryLog, signal), addresses?.keeper.run(signal)]);
-  return { xdsAddress: xds.address, http, gate, cache, finished };
+  const xdsAddresses = [...xds.addresses, ...pollings.map(({ address }) => address)];
+  return { xdsAddress: xdsAddresses[0] ?? "", xdsAddresses, http, gate, cache, finished };
 }
 
 /** Settles when all have ended, or with the first error. */
@@ -110,16 +123,4 @@ function refuseSourcesWithoutCollector(config: Config): void {
     } only; ` +
       "switch the source off (enabled: false)",
   );
-}
-
-/** `xds://host:port` of slime's `Mcp.ServerUrl`; query parameters and paths mean nothing here. */
-function xdsListenAddress(serverUrl: string): string {
-  const match = /^xds:\/\/([^/?]+)/.exec(serverUrl);
-  if (match?.[1] === undefined) {
-    throw new MeshError(
-      "configuration",
-      `Cannot serve mcp.serverUrl "${serverUrl}": only xds://host:port is served, such as xds://0.0.0.0:16010`,
-    );
-  }
-  return match[1];
 }

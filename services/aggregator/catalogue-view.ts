@@ -1,12 +1,7 @@
 import type { ResourceTraits } from "./change-log.ts";
 import { nameHash } from "./segmented-resources.ts";
-
-/** One of several equal parts that the catalogue is spread over. */
-export interface Shard {
-  /** From 0. */
-  readonly index: number;
-  readonly of: number;
-}
+import { isInShard } from "./shards.ts";
+import type { Shard } from "./shards.ts";
 
 /** What one client may see. Empty lists and undefined mean no limit. */
 export interface ViewScope {
@@ -50,14 +45,17 @@ export class CatalogueView {
     const limits = [this.#revisions, this.#namespaces, this.#registries].map((names) => [...names].sort());
     const isLimited = shard !== undefined || limits.some(({ length }) => length > 0);
     this.key = isLimited
-      ? JSON.stringify([...limits, shard === undefined ? [] : [shard.index, shard.of]])
+      ? JSON.stringify([
+        ...limits,
+        shard === undefined ? [] : [shard.index, shard.of, ...shard.present ?? []],
+      ])
       : "";
   }
 
   /** False for names that it never shows: of other namespaces, of other shards. */
   couldShow(name: string): boolean {
     const { shard } = this.scope;
-    if (shard !== undefined && nameHash(name) % shard.of !== shard.index) return false;
+    if (shard !== undefined && !isInShard(nameHash(name), shard)) return false;
     return this.#namespaces.size === 0 || this.#namespaces.has(name.slice(0, name.indexOf("/")));
   }
 

@@ -4,6 +4,7 @@ import type { Manifest } from "../../shared/model/manifest.ts";
 import { encodeSubject } from "../../shared/model/subject.ts";
 import { createLogger } from "../../shared/runtime/log.ts";
 import { ResourceCache } from "../aggregator/cache.ts";
+import { defaultTransportSettings, Transport } from "../aggregator/grpc/transport.ts";
 import { AggregatorMetrics } from "../aggregator/metrics.ts";
 import { presentResource } from "../aggregator/present.ts";
 import { SyncGate } from "../aggregator/sync-gate.ts";
@@ -22,7 +23,8 @@ class Aggregator implements AsyncDisposable {
 
   async listen(address = "127.0.0.1:0"): Promise<string> {
     this.#server = await XdsServer.listen({
-      address,
+      listeners: [{ address }],
+      transport: await Transport.open(defaultTransportSettings, log),
       cache: this.cache,
       gate: this.gate,
       controlPlane: "test",
@@ -30,7 +32,7 @@ class Aggregator implements AsyncDisposable {
       log,
       metrics: new AggregatorMetrics(new Registry()),
     });
-    return this.#server.address;
+    return this.#server.addresses[0] ?? address;
   }
 
   /** The clients that are connected now. */

@@ -17,6 +17,7 @@ import {
 import { ResourceCache } from "../../services/aggregator/cache.ts";
 import { debugApi } from "../../services/aggregator/debug/debug-api.ts";
 import { StreamIngest } from "../../services/aggregator/ingest.ts";
+import { defaultTransportSettings, Transport } from "../../services/aggregator/grpc/transport.ts";
 import { AggregatorMetrics } from "../../services/aggregator/metrics.ts";
 import { SyncGate } from "../../services/aggregator/sync-gate.ts";
 import { XdsServer } from "../../services/aggregator/xds/xds-server.ts";
@@ -73,7 +74,8 @@ beforeAll(async () => {
   stack.defer(() => stop.abort());
   const xds = stack.use(
     await XdsServer.listen({
-      address: "127.0.0.1:0",
+      listeners: [{ address: "127.0.0.1:0" }],
+      transport: await Transport.open(defaultTransportSettings, log),
       cache,
       gate,
       controlPlane: "test",
@@ -82,7 +84,7 @@ beforeAll(async () => {
       metrics,
     }),
   );
-  xdsAddress = xds.address;
+  xdsAddress = xds.addresses[0] ?? "";
   await gate.opened;
   const clients = () => xds.clients;
   const app = debugApi({ config, cache, gate, ingest, entryLog, clients, metrics: registry });

@@ -35,38 +35,46 @@ async function readAll(stream: http2.ClientHttp2Stream): Promise<number> {
 }
 
 describe("back-pressure", () => {
-  test.each(["plain", "TLS"])("20 stalled clients cost less than one message (%s)", { timeout: 30_000 }, async (kind) => {
-    const calls: GrpcCall[] = [];
-    const transport = await testTransport(kind === "TLS" ? { tls: await tlsSettings() } : {});
-    const server = await serve((call) => {
-      calls.push(call);
-      return () => {};
-    }, { transport });
-    const streams: http2.ClientHttp2Stream[] = [];
-    for (let index = 0; index < clients; index++) {
-      const scheme = kind === "TLS" ? "https" : "http";
-      const session = http2.connect(`${scheme}://${server.address}`, { rejectUnauthorized: false });
-      onTestFinished(() => session.destroy());
-      const stream = session.request({ ":method": "POST", ":path": path, "content-type": "application/grpc" });
-      await once(stream, "response");
-      streams.push(stream);
-    }
-    const before = process.memoryUsage.rss();
-    for (const call of calls) call.send(pieces);
-    // A ping's answer comes behind everything that could be sent until then.
-    for (let round = 0; round < 3; round++) {
-      await Promise.all(streams.map(async ({ session }) => {
-        await new Promise<void>((resolve) => session?.ping(() => resolve()));
-      }));
-    }
-    expect(process.memoryUsage.rss() - before).toBeLessThan(messageBytes);
+  test.each(["plain", "TLS"])(
+    "20 stalled clients cost less than one message (%s)",
+    { timeout: 30_000 },
+    async (kind) => {
+      const calls: GrpcCall[] = [];
+      const transport = await testTransport(kind === "TLS" ? { tls: await tlsSettings() } : {});
+      const server = await serve((call) => {
+        calls.push(call);
+        return () => {};
+      }, { transport });
+      const streams: http2.ClientHttp2Stream[] = [];
+      for (let index = 0; index < clients; index++) {
+        const scheme = kind === "TLS" ? "https" : "http";
+        const session = http2.connect(`${scheme}://${server.address}`, { rejectUnauthorized: false });
+        onTestFinished(() => session.destroy());
+        const stream = session.request({
+          ":method": "POST",
+          ":path": path,
+          "content-type": "application/grpc",
+        });
+        await once(stream, "response");
+        streams.push(stream);
+      }
+      const before = process.memoryUsage.rss();
+      for (const call of calls) call.send(pieces);
+      // A ping's answer comes behind everything that could be sent until then.
+      for (let round = 0; round < 3; round++) {
+        await Promise.all(streams.map(async ({ session }) => {
+          await new Promise<void>((resolve) => session?.ping(() => resolve()));
+        }));
+      }
+      expect(process.memoryUsage.rss() - before).toBeLessThan(messageBytes);
 
-    const [first, ...others] = streams;
-    if (first === undefined) throw new Error("no client");
-    for (const other of others) other.destroy();
-    first.on("error", () => {});
-    const received = readAll(first);
-    first.end();
-    expect(await received).toBe(messageBytes + 5);
-  });
+      const [first, ...others] = streams;
+      if (first === undefined) throw new Error("no client");
+      for (const other of others) other.destroy();
+      first.on("error", () => {});
+      const received = readAll(first);
+      first.end();
+      expect(await received).toBe(messageBytes + 5);
+    },
+  );
 });

@@ -5,7 +5,7 @@ import type { Logger } from "../../../shared/runtime/log.ts";
 import type { GrpcCall } from "./grpc-call.ts";
 import { GrpcServer } from "./grpc-server.ts";
 import type { GrpcMethods } from "./grpc-server.ts";
-import { Transport } from "./transport.ts";
+import { defaultTransportSettings, Transport } from "./transport.ts";
 import type { TransportSettings } from "./transport.ts";
 
 /** The path of the test servers' method. */
@@ -18,16 +18,9 @@ export function silentLog(): Logger {
   return log;
 }
 
-/** The defaults of the configuration, and what a test wants otherwise. */
+/** The defaults of the configuration but for a smaller limit and no pings, and what a test wants otherwise. */
 export function testSettings(settings: Partial<TransportSettings> = {}): TransportSettings {
-  return {
-    maxRequestBytes: 4 * 1024 * 1024,
-    maxStreams: 1000,
-    keepaliveInterval: 0,
-    keepaliveTimeout: 10_000,
-    drainTime: 5_000,
-    ...settings,
-  };
+  return { ...defaultTransportSettings, maxRequestBytes: 4 * 1024 * 1024, keepaliveInterval: 0, ...settings };
 }
 
 /** A transport that is closed with the test. */

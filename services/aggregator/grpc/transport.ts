@@ -14,6 +14,15 @@ export interface TransportSettings extends Keepalive {
   readonly tls?: (CertificateFiles & { readonly allowedSans: readonly string[] }) | undefined;
 }
 
+/** As the configuration has them by default. */
+export const defaultTransportSettings: TransportSettings = {
+  maxRequestBytes: 64 * 1024 * 1024,
+  maxStreams: 1000,
+  keepaliveInterval: 30_000,
+  keepaliveTimeout: 10_000,
+  drainTime: 5_000,
+};
+
 /**
  * A stopping process has 10 s (shared/runtime/run-service.ts); what is left of them when clients have had their time is
  * for the rest.

@@ -133,7 +133,8 @@ export class ClientStream {
   /** True if the client has acknowledged what it was last sent of each of our kinds that it asked for, and of one at least. */
   get hasAcknowledgedAll(): boolean {
     const ours = [...this.types.values()].filter(({ kind }) => kind !== undefined);
-    return ours.length > 0 && ours.every(({ ackedVersion, inFlight }) => ackedVersion !== undefined && !inFlight);
+    return ours.length > 0 &&
+      ours.every(({ ackedVersion, inFlight }) => ackedVersion !== undefined && !inFlight);
   }
 
   /**

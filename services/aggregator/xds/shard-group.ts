@@ -59,7 +59,9 @@ export class ShardGroup {
     const member = this.#members.get(id);
     this.#members.delete(id);
     if (member?.counts !== true) return;
-    if (this.#members.values().every(({ index }) => index !== member.index)) this.#lostAtMs.set(member.index, nowMs);
+    if (this.#members.values().every(({ index }) => index !== member.index)) {
+      this.#lostAtMs.set(member.index, nowMs);
+    }
   }
 
   /** True if others still show what belongs to this stream. */
