@@ -15,8 +15,8 @@ import type { Usage } from "./servers/usage.ts";
 const help = `usage: npm test [-- [--services-on deno] [FILTER…]]
 
 Runs all tests: first those of the code alone, then those with real servers. Tests whose server is not built here are
-skipped, except for nats-server and Eureka, which are built first if Go or Maven is there. The last lines say which
-real servers were used, which were missing, and how many tests passed.
+skipped, except for those that build within a minute or so: they are built first if Go or Maven is there. The last lines
+say which real servers were used, which were missing, and how many tests passed.
 
 --services-on deno   only the end-to-end tests, with our services running on Deno
 FILTER               only test files whose path contains one of these

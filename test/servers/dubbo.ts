@@ -103,8 +103,9 @@ export async function startDubboProvider(options: DubboProviderOptions): Promise
 }
 
 /**
- * Starts a real consumer, and waits until it has subscribed and registered. Its providers need not be there; it doesn't
- * connect to them. Needs `java` (>= 17) in PATH.
+ * Starts a real consumer, and waits until it has subscribed and registered. Its providers need not be there, and it
+ * connects to none; only of an instance with local metadata it asks what that provides, which takes its time if nobody
+ * is there. Needs `java` (>= 17) in PATH.
  */
 export async function startDubboConsumer(options: DubboConsumerOptions): Promise<DubboApplication> {
   const settings = options.references.map((reference) => {
