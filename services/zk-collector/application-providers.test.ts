@@ -96,7 +96,7 @@ describe("applicationProviders", () => {
     }
   });
 
-  it("differs from the URL of the interface in one parameter alone: the moment is the instance's", () => {
+  it("differs from the URL of the interface in one parameter alone, the moment of its start", () => {
     const { services } = decodeMetadataAnswer(recordedAnswer("all-app").answer);
     const [url] = applicationProviders([instanceOf("all-app")], () => services).get("lab.api.OrderService") ??
       [];

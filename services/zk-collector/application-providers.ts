@@ -8,7 +8,7 @@ const beyondUrls: ReadonlySet<string> = new Set(["REGISTRY_CLUSTER"]);
 /**
  * The providers of each interface, as their URLs at interface level would be, from instances and what they offer.
  * `servicesOf` answers undefined for an instance of which that isn't known. Instances that are switched off are left
- * out. Costs one URL per instance and service.
+ * out. Costs one URL per instance and service; those of one service share their parameters.
  */
 export function applicationProviders(
   instances: Iterable<DubboInstance>,
@@ -49,20 +49,16 @@ function isRepetition(service: OfferedService, services: readonly OfferedService
     );
 }
 
+/** Of each service, because its instances share them: parameters are by far the largest part of a URL. */
+const parametersOf = new WeakMap<OfferedService, Readonly<Record<string, string>>>();
+
 function providerUrl(instance: DubboInstance, service: OfferedService): DubboUrl {
   const protocol = service.protocol === "" ? mainProtocol(instance) : service.protocol.toLowerCase();
-  const parameters: Record<string, string> = Object.create(null);
-  for (const [key, value] of Object.entries(service.parameters)) {
-    if (!beyondUrls.has(key)) parameters[key] = value;
+  let parameters = parametersOf.get(service);
+  if (parameters === undefined) {
+    parameters = urlParameters(instance.application, service);
+    parametersOf.set(service, parameters);
   }
-  parameters["side"] = "provider";
-  parameters["application"] ??= instance.application;
-  parameters["interface"] ??= service.name;
-  if (service.group !== "") parameters["group"] ??= service.group;
-  if (service.version !== "") parameters["version"] ??= service.version;
-  // Of the instance: its services differ by moments. Warming up is counted from it.
-  const timestamp = instance.metadata["timestamp"];
-  if (timestamp !== undefined) parameters["timestamp"] ??= timestamp;
   return {
     protocol,
     host: instance.host,
@@ -71,6 +67,20 @@ function providerUrl(instance: DubboInstance, service: OfferedService): DubboUrl
     path: service.path.replace(/^\/+/, ""),
     parameters,
   };
+}
+
+/** Without `timestamp`, which is the instance's own. */
+function urlParameters(application: string, service: OfferedService): Record<string, string> {
+  const parameters: Record<string, string> = Object.create(null);
+  for (const [key, value] of Object.entries(service.parameters)) {
+    if (!beyondUrls.has(key)) parameters[key] = value;
+  }
+  parameters["side"] = "provider";
+  parameters["application"] ??= application;
+  parameters["interface"] ??= service.name;
+  if (service.group !== "") parameters["group"] ??= service.group;
+  if (service.version !== "") parameters["version"] ??= service.version;
+  return parameters;
 }
 
 /** That of the instance's own port: the preferred one. */
