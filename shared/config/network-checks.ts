@@ -61,9 +61,12 @@ export function checkEndpoints(config: Config): readonly Contradiction[] {
   return found;
 }
 
-/** Slime knows the schemes `xds` and `http` (the long-polling protocol); without a port, any free one is taken. */
+/**
+ * Slime knows the schemes `xds` and `http` (the long-polling protocol, whose settings are a query); without a port, any
+ * free one is taken.
+ */
 function isListenUrl(text: string): boolean {
-  const rest = /^(?:xds|http):\/\/([^/]+)\/?$/.exec(text)?.[1];
+  const rest = /^(?:xds|http):\/\/([^/?]+)\/?(?:\?.*)?$/.exec(text)?.[1];
   return rest !== undefined && (isHostPort(rest) || isHost(rest));
 }
 
