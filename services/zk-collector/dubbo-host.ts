@@ -4,7 +4,7 @@ import {
   interfaceAnnotation,
   versionAnnotation,
 } from "../../shared/collector/dubbo-service.ts";
-import { isFqdn, safeHost } from "../../shared/istio/mod.ts";
+import { isFqdn } from "../../shared/istio/mod.ts";
 
 /** What Dubbo calls a service: three texts, of which the last two may be empty. */
 export interface DubboService {
@@ -33,17 +33,15 @@ const plainVersion = /^[a-z0-9]+(?:\.[a-z0-9]+)*$/;
  * `docs/zookeeper.md` describes it.
  */
 export function dubboHost(service: DubboService, suffix = ""): string {
-  const readable = readableHost(service);
   const longest = longestHost - suffix.length;
-  const host = readable !== undefined && readable.length <= longest ? readable : hashedHost(service, longest);
-  return suffix === "" ? host : withSuffix(host, suffix);
-}
-
-/** A suffix that is no part of a DNS name (or too long a one) costs the host its readability, not its validity. */
-function withSuffix(host: string, suffix: string): string {
-  const whole = host + suffix;
-  const isUsable = whole.length <= longestHost && isFqdn(whole) && whole === whole.toLowerCase();
-  return isUsable ? whole : safeHost(whole);
+  const readable = readableHost(service);
+  const host =
+    (readable !== undefined && readable.length <= longest ? readable : hashedHost(service, longest)) +
+    suffix;
+  // A suffix that is no part of a DNS name costs the host its readability, not its validity.
+  const isUsable = suffix === "" ||
+    (host.length <= longestHost && isFqdn(host) && host === host.toLowerCase() && !host.endsWith("."));
+  return isUsable ? host : hashedHost(service, longestHost);
 }
 
 /** Undefined if another service could have the same. */

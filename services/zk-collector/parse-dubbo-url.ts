@@ -148,7 +148,7 @@ function readAddress(withUser: string, protocol: string): UrlAddress | string {
   const isPortless = colon <= bracket || (protocol === "consumer" && bracket === -1 && isIpAddress(address));
   const text = isPortless ? address : address.slice(0, colon);
   const host = bracket === -1 ? text : text.slice(1, bracket);
-  if (host === "" || (bracket !== -1 && bracket !== text.length - 1)) {
+  if (host === "" || host.startsWith("[") || (bracket !== -1 && bracket !== text.length - 1)) {
     return `has no usable address (${shortened(address)})`;
   }
   const port = isPortless ? 0 : portNumber(address.slice(colon + 1));
