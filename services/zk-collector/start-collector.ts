@@ -1,17 +1,15 @@
-import { readFile } from "node:fs/promises";
 import { Hono } from "hono";
 import type { Registry } from "prom-client";
 import { collectorRoutes } from "../../shared/collector/collector-api.ts";
 import { CollectorMetrics } from "../../shared/collector/collector-metrics.ts";
 import { SourcePublisher } from "../../shared/collector/source-publisher.ts";
-import type { Config, ConversionEnvironment, ZookeeperSource } from "../../shared/config/mod.ts";
+import type { Config, ConversionEnvironment } from "../../shared/config/mod.ts";
 import type { EntryLog } from "../../shared/entry-log/entry-log.ts";
-import { MeshError } from "../../shared/runtime/errors.ts";
 import type { ServiceContext } from "../../shared/runtime/run-service.ts";
 import { openZooKeeper } from "../../shared/zookeeper/open-zookeeper.ts";
-import type { ZooKeeperOptions } from "../../shared/zookeeper/zookeeper.ts";
 import { ZooKeeperCollector } from "./collector.ts";
 import { registeredInstancesRoutes } from "./debug-routes.ts";
+import { zooKeeperOptions } from "./zookeeper-options.ts";
 
 export interface StartCollectorOptions {
   readonly config: Config;
@@ -56,7 +54,7 @@ export async function startCollector(
       log,
     }),
   );
-  const zooKeeper = context.use(await openZooKeeper(source.driver, await zooKeeperOptions(source)));
+  const zooKeeper = context.use(openZooKeeper(source.driver, await zooKeeperOptions(source)));
   const collector = new ZooKeeperCollector({
     source,
     profile,
@@ -92,28 +90,4 @@ export async function startCollector(
     ),
   );
   return { collector, routes, finished: collector.run(context.signal) };
-}
-
-async function zooKeeperOptions(source: ZookeeperSource): Promise<ZooKeeperOptions> {
-  const { username, password, tls } = source;
-  return {
-    servers: source.address,
-    sessionTimeoutMs: source.connectionTimeout,
-    digest: username === "" ? undefined : { username, password },
-    tls: tls && {
-      ca: await readPem(tls.caFile, "caFile"),
-      cert: await readPem(tls.certFile, "certFile"),
-      key: await readPem(tls.keyFile, "keyFile"),
-    },
-    maxFrameBytes: source.maxFrameBytes,
-  };
-}
-
-async function readPem(path: string, key: string): Promise<string | undefined> {
-  if (path === "") return undefined;
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw new MeshError("configuration", `zookeeperSource.tls.${key}: cannot read ${path}`, { cause: error });
-  }
 }
