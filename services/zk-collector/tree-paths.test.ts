@@ -67,7 +67,7 @@ describe("pathClassifier", () => {
   });
 
   it("tells applications from interfaces where a registry group has put both below one root", () => {
-    const dev = kindsIn("dubbo3-root-dev", { ...roots, interfaces: "/dev" });
+    const dev = kindsIn("dubbo3-root-dev", { ...roots, interfaces: "/dev", applications: ["/dev"] });
     expect(dev["application-instance"]).toEqual(["/dev/dev-app/10.9.8.1:20892"]);
     expect(dev["provider"]).toEqual(["lab.api.OrderService"]);
     expect(dev["mapping"]).toEqual(["lab.api.OrderService"]);
@@ -78,6 +78,9 @@ describe("pathClassifier", () => {
   });
 
   it("asks for no applications where there are no roots of theirs", () => {
+    expect(pathClassifier({ ...roots, interfaces: "/dev" })("/dev/dev-app/10.9.8.1:20892").kind).toBe(
+      "other",
+    );
     const none = pathClassifier({ ...roots, applications: [] });
     expect(none("/dubbo/app/10.0.0.1:20880").kind).toBe("other");
     expect(none("/services/app/10.0.0.1:20880").kind).toBe("other");

@@ -14,7 +14,7 @@ export type UrlKind = "provider" | "consumer" | "configurator";
 /**
  * What a node is, told by its path alone. Names of interfaces are decoded (`%24` is `$`), those of URL nodes are raw.
  *
- * - `interface-directory`: parent of `providers` and the like. Below a root that a registry group has merged (`/dev`)
+ * - `interface-directory`: parent of `providers` and the like. Below a root that is one of applications, too,
  *   it may as well be an application's: its children tell.
  * - `url-directory`: parent of the nodes of one `UrlKind`.
  * - `application-directory`: an application's node, or the first part of a Spring name with slashes.
@@ -90,11 +90,8 @@ function inInterfaces(rest: string, roots: TreeRoots, applications: readonly str
   }
   if (first === "metadata") return inMetadata(below);
   if (first === "config") return other;
-  return urlNode(first, below, roots.consumers) ?? (applications.length === 0 ? other : merged(
-    first,
-    below,
-    applications.includes(prefixOf(roots.interfaces)),
-  ));
+  return urlNode(first, below, roots.consumers) ??
+    besideInterfaces(first, below, applications.includes(prefixOf(roots.interfaces)));
 }
 
 function urlNode(first: string, below: string, consumers: string | undefined): TreePath | undefined {
@@ -134,15 +131,12 @@ function named({ of, name }: UrlPlace, nodeName: string): TreePath {
 }
 
 /**
- * A registry group puts applications beside interfaces (`/dev/<app>/<ip:port>`), and dubbo-go their metadata
- * (`/dubbo/<app>/<revision>`). Names tell, unless the root is named as one of applications: then all else is theirs.
+ * A registry group puts applications beside interfaces (`/dev/<app>/<ip:port>`): if the root is named as one of
+ * applications, all that isn't an interface's is theirs. dubbo-go has their metadata there (`/dubbo/<app>/<revision>`).
  */
-function merged(application: string, below: string, isApplicationRoot: boolean): TreePath {
+function besideInterfaces(application: string, below: string, isApplicationRoot: boolean): TreePath {
   if (isRevision(below)) return { kind: "application-metadata", application, revision: below };
-  if (isApplicationRoot) return inApplications(`${application}/${below}`);
-  return !below.includes("/") && /:\d+$/.test(below)
-    ? { kind: "application-instance", application, name: below }
-    : other;
+  return isApplicationRoot ? inApplications(`${application}/${below}`) : other;
 }
 
 function inApplications(rest: string): TreePath {
