@@ -27,7 +27,7 @@ const maxRequestBytes = 0xfffff;
 
 const openAcl = [{ permissions: permissions.all, scheme: "world", id: "anyone" }];
 
-/** What takes an answer's place: an error number, the end of the connection, nothing, or any bytes. */
+/** What takes an answer's place: an error number, the end of the connection, nothing at all, or any bytes. */
 export type Fault = number | "close" | "hang" | Buffer;
 
 /** What a server shares with its connections. */
@@ -118,7 +118,8 @@ export class ZooKeeperConnection implements Watcher {
         if (this.#session === undefined) this.#connect(frame);
         else this.#answer(frame, this.#session);
       });
-    } catch {
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error;
       // As a server does with what it can't read.
       this.drop();
     }

@@ -35,7 +35,7 @@ export class SimulatedZooKeeper implements AsyncDisposable {
   readonly requests: Map<OpName, number> = new Map();
   /** Chooses the fault for a request; undefined answers as it should. */
   fault: ((request: Request) => Fault | undefined) | undefined;
-  /** False: like ZooKeeper 3.4 and 3.5. Connections keep the watches that they have. */
+  /** False: like ZooKeeper 3.4 and 3.5, for connections that are made from then on. */
   knowsPersistentWatches = true;
   /** True: new connections are closed at once and without a word, as by a server without a majority. */
   refusesConnections = false;
