@@ -6,6 +6,7 @@ import { convertCommand } from "./convert.ts";
 import { tapCommand } from "./tap.ts";
 import { validate } from "./validate.ts";
 import { watchCommand } from "./watch.ts";
+import { zkCommand } from "./zk-dump.ts";
 
 const commands: readonly Command[] = [
   watchCommand,
@@ -23,6 +24,7 @@ const commands: readonly Command[] = [
     lasting: false,
     run: checkConfig,
   },
+  zkCommand,
 ];
 
 /** The command of that name. Undefined if there is none. */
