@@ -1,0 +1,116 @@
+import { Registry } from "prom-client";
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { ServiceEntryManifest } from "../../../shared/model/manifest.ts";
+import { ResourceCache } from "../cache.ts";
+import { encodeResource } from "../encode/encode-resource.ts";
+import { silentLog, testTransport } from "../grpc/grpc-rig.ts";
+import { AggregatorMetrics } from "../metrics.ts";
+import { SyncGate } from "../sync-gate.ts";
+import { SimulatedIstiod } from "./simulated-istiod-rig.ts";
+import { XdsServer } from "./xds-server.ts";
+
+const patience = { timeout: 10_000 };
+const services = 300;
+const nameOf = (index: number) => `service-${index}`;
+
+function put(cache: ResourceCache, index: number, host = `${nameOf(index)}.example`): void {
+  const manifest: ServiceEntryManifest = {
+    apiVersion: "networking.istio.io/v1",
+    kind: "ServiceEntry",
+    metadata: { name: nameOf(index), namespace: "shop", creationTimestamp: "2026-01-02T03:04:05.678Z" },
+    spec: { hosts: [host] },
+  };
+  cache.put("ServiceEntry", {
+    ...encodeResource(manifest, "c"),
+    subject: nameOf(index),
+    registry: "eureka",
+    source: "default",
+    revision: undefined,
+    endpoints: 0,
+    name: `shop/${nameOf(index)}`,
+    cursor: "c",
+  });
+}
+
+function filledCache(): ResourceCache {
+  const cache = new ResourceCache();
+  for (let index = 0; index < services; index++) put(cache, index);
+  return cache;
+}
+
+async function serve(cache: ResourceCache, shards: number): Promise<XdsServer> {
+  const gate = new SyncGate([]);
+  gate.markCaughtUp();
+  const server = await XdsServer.listen({
+    listeners: Array.from({ length: shards }, (_, index) => ({
+      address: "127.0.0.1:0",
+      shard: shards === 1 ? undefined : { index, of: shards },
+    })),
+    transport: await testTransport({ drainTime: 0 }),
+    cache,
+    gate,
+    controlPlane: "test",
+    minPushIntervalMs: 0,
+    log: silentLog(),
+    metrics: new AggregatorMetrics(new Registry()),
+  });
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  return server;
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, 0);
+
+describe("shards", { timeout: 30_000 }, () => {
+  test("an istiod gets everything once, spread over its sources, and a change on one of them only", async () => {
+    const cache = filledCache();
+    const server = await serve(cache, 8);
+    const istiod = new SimulatedIstiod();
+    istiod.connect(server.addresses);
+    await expect.poll(() => sum(istiod.sizes), patience).toBe(services);
+    expect(istiod.names.size).toBe(services);
+    expect(istiod.responses).toEqual([1, 1, 1, 1, 1, 1, 1, 1]);
+    expect(Math.max(...istiod.sizes)).toBeLessThan(services / 4);
+
+    put(cache, 7, "elsewhere.example");
+    await expect.poll(() => sum(istiod.responses), patience).toBe(9);
+  });
+
+  test.each([[2, 5], [1, 3]])(
+    "an istiod of %i sources lacks nothing when there are %i shards after a restart, nor when it knows of them",
+    async (before, after) => {
+      const cache = filledCache();
+      const old = await serve(cache, before);
+      const istiod = new SimulatedIstiod();
+      istiod.connect(old.addresses);
+      await expect.poll(() => istiod.names.size, patience).toBe(services);
+      const sizes = istiod.sizes;
+      await old[Symbol.asyncDispose]();
+
+      const server = await serve(cache, after);
+      istiod.connect(server.addresses.slice(0, before));
+      await expect.poll(() => istiod.responses, patience).toEqual(Array.from(sizes, () => 2));
+      expect(istiod.sizes).toEqual(sizes);
+
+      istiod.connect(server.addresses.slice(before), before);
+      const isSpread = () => istiod.sizes.every((size) => size > 0) && sum(istiod.sizes) === services;
+      await expect.poll(isSpread, patience).toBe(true);
+      expect([...istiod.lost]).toEqual([]);
+    },
+  );
+
+  test.each([[5, 2], [3, 1]])(
+    "an istiod of %i sources lacks nothing when there are %i shards after a restart",
+    async (before, after) => {
+      const cache = filledCache();
+      const old = await serve(cache, before);
+      const istiod = new SimulatedIstiod();
+      istiod.connect(old.addresses);
+      await expect.poll(() => sum(istiod.sizes), patience).toBe(services);
+      await old[Symbol.asyncDispose]();
+      const server = await serve(cache, after);
+      istiod.connect(server.addresses);
+      await expect.poll(() => sum(istiod.sizes.slice(0, after)), patience).toBe(services);
+      expect([...istiod.lost]).toEqual([]);
+    },
+  );
+});
