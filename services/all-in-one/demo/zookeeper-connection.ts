@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { MeshError } from "../../../shared/runtime/errors.ts";
 import {
   createFlags,
   errorCodes,
