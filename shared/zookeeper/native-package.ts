@@ -64,8 +64,9 @@ export interface NativeSession {
 const testedVersion = "7.3.0";
 
 /**
- * Loads the `zookeeper` package, which wraps ZooKeeper's C client, and answers what makes sessions. It is no dependency
- * of ours, since installing it compiles C for half a minute.
+ * Loads the `zookeeper` package, which wraps ZooKeeper's C client, and answers what makes sessions. It is an optional
+ * peer dependency, which isn't installed by itself: that compiles C for half a minute, for the Node that npm runs on,
+ * which needn't be the one that we run on.
  * @throws MeshError `configuration` if it isn't installed, was built for another Node, or this is Deno.
  */
 export function loadNativePackage(): () => NativeSession {
