@@ -6,10 +6,12 @@ import { idle } from "./idle.ts";
 import { latency } from "./latency.ts";
 import type { Measurement } from "./measurement.ts";
 import { push } from "./push.ts";
+import { zookeeperConversion } from "./zookeeper-conversion.ts";
 
 /** All measurements, in the order in which they run. */
 export const measurements: readonly Measurement[] = [
   conversion,
+  zookeeperConversion,
   entryLog,
   aggregatorLoad,
   encode,
