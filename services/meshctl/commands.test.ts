@@ -50,7 +50,13 @@ describe("the command line", () => {
     [["convert"], /--source is missing/],
     [["convert", "--source", "eureka"], /--input is missing/],
     [["convert", "--source", "eurka", "--input", "x"], /did you mean "eureka"\?/],
-    [["convert", "--source", "nacos", "--input", "x"], /--source nacos can't be converted yet; .* eureka$/m],
+    [
+      ["convert", "--source", "nacos", "--input", "x"],
+      /--source nacos can't be converted yet; .* eureka or zookeeper$/m,
+    ],
+    [["convert", "--source", "eureka", "--address", "x:1"], /eureka can't be read live; .* --input/],
+    [["convert", "--source", "zookeeper", "--address", "x:1", "--input", "x"], /don't go together/],
+    [["zk", "dmp"], /meshctl zk takes one word: dump/],
     [["convert", "--source", "kubernetes", "--input", "x"], /--source kubernetes can't be converted yet/],
     [
       ["convert", "--source", "eureka", "--input", "/no/such/file"],

@@ -19,6 +19,15 @@ export type ConvertInput = (input: string, loaded: LoadedConfig) => Conversion |
 /** A registry whose answers can be converted. */
 export interface ConvertSource {
   readonly convert: ConvertInput;
+  /**
+   * Reads the registry itself, where that is possible; `address` replaces the configuration's.
+   * @throws MeshError `registry-unavailable`
+   */
+  readonly convertLive?: (
+    address: readonly string[],
+    loaded: LoadedConfig,
+    signal: AbortSignal,
+  ) => Promise<Conversion>;
   /** Whether the configuration has this source switched on. */
   readonly isEnabled: (loaded: LoadedConfig) => boolean;
   /** Our own configuration with the source on and everything else by default, in JSON. */

@@ -16,6 +16,7 @@ import { zookeeperRules } from "../zk-collector/zookeeper-rules.ts";
 import type { Conversion, ConvertSource } from "./convert-source.ts";
 import type { DumpedNode } from "./convert-zookeeper-dump.ts";
 import { readDump } from "./convert-zookeeper-dump.ts";
+import { readTree } from "./zookeeper-tree.ts";
 
 // This file is the documented exception to «no service imports another»: a dry run has to be the collector's own code.
 
@@ -115,6 +116,20 @@ export const zookeeperConvertSource: ConvertSource = {
     const invalidRecords: InvalidRecord[] = [];
     const nodes = readDump(input, (record) => invalidRecords.push(record));
     return await convertTree(nodes, loaded, invalidRecords);
+  },
+  convertLive: async (address, loaded, signal) => {
+    const { config } = loaded;
+    const source = { ...config.zookeeperSource, address: [...address] };
+    const invalidRecords: InvalidRecord[] = [];
+    const nodes = await readTree(source, [source.registryRootNode, ...source.applicationRoots], {
+      unreadable: (path, reason) => void invalidRecords.push({ path, reason }),
+      progress: () => {},
+    }, signal);
+    const conversion = await convertTree(nodes, loaded, invalidRecords);
+    return {
+      ...conversion,
+      notes: [`read ${nodes.length} nodes of ${address.join(",")}`, ...conversion.notes],
+    };
   },
   isEnabled: ({ config }) => config.zookeeperSource.enabled,
   // The address is never asked, but a source without one is a mistake everywhere else.

@@ -33,17 +33,23 @@ const options: Readonly<Record<string, OptionSpec>> = {
   input: {
     type: "string",
     value: "FILE",
-    help: "What the registry answered, or has; - is standard input (needed)",
+    help: "What the registry answered, or has; - is standard input (this or --address)",
+  },
+  address: {
+    type: "string",
+    value: "HOST:PORT[,…]",
+    help: "zookeeper only: read it from there, with the credentials of --config",
   },
   output: { type: "string", value: "FORM", help: "yaml (default) or json; short: -o" },
   all: { type: "boolean", help: "Print also what would not be served" },
 };
 
-const usage = "meshctl convert --source eureka|zookeeper --input FILE [--config FILE] [-o yaml|json] [--all]";
+const usage =
+  "meshctl convert --source eureka|zookeeper {--input FILE | --address HOST:PORT} [--config FILE] [-o yaml|json] [--all]";
 
 const purpose =
   `Dry run: prints what an answer of a registry is converted to, as the aggregator would serve it,
-sorted by kind, namespace and name. Nothing is connected. The input is
+sorted by kind, namespace and name. Nothing is published. The input is
 
 - eureka: an answer as the registry gives it ({"applications": …}), or a bare array of
   applications, in JSON;
@@ -69,11 +75,7 @@ export const convertCommand: Command = {
       return 0;
     }
     const { name, source } = sourceOf(line);
-    const file = line.text("input");
-    if (file === undefined) {
-      throw new MeshError("configuration", `--input is missing\nUsage: ${usage}\nTry --help.`);
-    }
-    const label = file === "-" ? "standard input" : file;
+    const input = inputOf(line, name, source);
     const form = choice(line, "output", forms, "yaml");
     const loaded = await configOf(line, source);
     for (const warning of loaded.warnings) io.stderr(`warning: ${formatIssue(warning)}\n`);
@@ -84,22 +86,52 @@ export const convertCommand: Command = {
         } does not enable ${name}; converting with its settings all the same\n`,
       );
     }
-    const input = await readInput(file);
     let conversion: Conversion;
     try {
-      conversion = await source.convert(input, loaded);
+      conversion = await input.convert(loaded, io.signal);
     } catch (error) {
       if (!isMeshError(error, "protocol-violation")) throw error;
-      io.stderr(`${label}: ${errorText(error)}\n`);
+      io.stderr(`${input.label}: ${errorText(error)}\n`);
       return 1;
     }
     return printConversion(
       conversion,
-      { label, form, all: line.flag("all"), config: loaded.config },
+      { label: input.label, form, all: line.flag("all"), config: loaded.config },
       io,
     );
   },
 };
+
+interface Input {
+  /** How it is called in messages. */
+  readonly label: string;
+  readonly convert: (loaded: LoadedConfig, signal: AbortSignal) => Promise<Conversion>;
+}
+
+function inputOf(line: CommandLine, name: string, { convert, convertLive }: ConvertSource): Input {
+  const file = line.text("input");
+  const address = line.text("address");
+  if ((file === undefined) === (address === undefined)) {
+    const what = file === undefined ? "--input is missing" : "--input and --address don't go together";
+    throw new MeshError("configuration", `${what}\nUsage: ${usage}\nTry --help.`);
+  }
+  if (file !== undefined) {
+    return {
+      label: file === "-" ? "standard input" : file,
+      convert: async (loaded) => await convert(await readInput(file), loaded),
+    };
+  }
+  if (convertLive === undefined || address === undefined) {
+    throw new MeshError(
+      "configuration",
+      `--address: ${name} can't be read live; give its answer with --input`,
+    );
+  }
+  return {
+    label: address,
+    convert: (loaded, signal) => convertLive(address.split(","), loaded, signal),
+  };
+}
 
 function sourceOf(line: CommandLine): { readonly name: string; readonly source: ConvertSource } {
   if (line.text("source") === undefined) {

@@ -18,7 +18,8 @@ const options: Readonly<Record<string, OptionSpec>> = {
 
 const usage = "meshctl zk dump [--address HOST:PORT[,…]] [--config FILE] [--root PATH]";
 
-const purpose = `Prints all nodes of a ZooKeeper as a JSON array of {path, data}, one node per line, sorted by path: what
+const purpose =
+  `Prints all nodes of a ZooKeeper as a JSON array of {path, data}, one node per line, sorted by path: what
 \`meshctl convert --source zookeeper\` takes. Nothing is changed in ZooKeeper. Contents that are no UTF-8
 are printed as far as they are text.
 

@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { SimulatedZooKeeper } from "../all-in-one/demo/zookeeper-server.ts";
+import { run } from "./meshctl-rig.ts";
+
+const provider = encodeURIComponent(
+  "dubbo://10.0.0.1:20880/a.B?application=shop&interface=a.B&side=provider",
+);
+
+describe("a live ZooKeeper", () => {
+  let server: SimulatedZooKeeper;
+  let address: string;
+  const folder = mkdtempSync(join(tmpdir(), "meshctl-zk-"));
+
+  beforeAll(async () => {
+    server = new SimulatedZooKeeper();
+    server.tree.ensure(`/dubbo/a.B/providers/${provider}`);
+    server.tree.ensure("/elsewhere/node");
+    address = await server.listen("127.0.0.1:0");
+  });
+
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true });
+  });
+
+  test("is dumped from a root, one node per line, and the dump is converted", async () => {
+    const dump = await run("zk", "dump", "--address", address, "--root", "/dubbo");
+    expect(dump).toMatchObject({ code: 0, err: "" });
+    expect(JSON.parse(dump.out)).toEqual(
+      ["/dubbo", "/dubbo/a.B", "/dubbo/a.B/providers", `/dubbo/a.B/providers/${provider}`].map((path) => ({
+        path,
+        data: "",
+      })),
+    );
+    expect(dump.out.trim().split("\n")).toHaveLength(6);
+    const file = join(folder, "dump.json");
+    writeFileSync(file, dump.out);
+    const fromDump = await run("convert", "--source", "zookeeper", "--input", file);
+    expect(fromDump.out).toContain("address: 10.0.0.1");
+    const live = await run("convert", "--source", "zookeeper", "--address", address);
+    expect(live.out).toBe(fromDump.out);
+  });
+
+  test("everything is dumped without a root", async () => {
+    const { out } = await run("zk", "dump", "--address", address);
+    expect(out).toContain('"/elsewhere/node"');
+  });
+
+  test("that isn't there is one sentence", async () => {
+    const { code, err } = await run("zk", "dump", "--address", "127.0.0.1:1");
+    expect(code).toBe(1);
+    expect(err).toMatch(/^no connection to ZooKeeper: .*ECONNREFUSED/);
+  }, 15_000);
+});
