@@ -85,7 +85,7 @@ export class IncrementalClient {
   #take(responses: IncrementalResponse[]): IncrementalResponse[] {
     for (const response of responses) {
       expect(this.inbox.map(({ typeUrl }) => typeUrl)).not.toContain(response.typeUrl);
-      const before = this.responses.filter(({ typeUrl }) => typeUrl === response.typeUrl).at(-1);
+      const before = this.responses.findLast(({ typeUrl }) => typeUrl === response.typeUrl);
       expect(response.nonce > (before?.nonce ?? ""), "nonces rise").toBe(true);
       this.inbox.push(response);
       this.responses.push(response);
