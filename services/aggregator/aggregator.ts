@@ -16,6 +16,7 @@ import { StreamIngest } from "./ingest.ts";
 import { listenersOf } from "./listeners.ts";
 import { LongPollingServer } from "./long-polling/long-polling.ts";
 import { AggregatorMetrics } from "./metrics.ts";
+import { StateKeeper, StateStore } from "./state/state-keeper.ts";
 import { SyncGate } from "./sync-gate.ts";
 import { openAddressKeeper } from "./virtual-addresses/open-address-keeper.ts";
 import { XdsServer } from "./xds/xds-server.ts";
@@ -60,7 +61,22 @@ export async function startAggregator(
   const gate = context.use(new SyncGate(sourcesOf(config)));
   const isComplete = () => gate.open && gate.caughtUp;
   const addresses = openAddressKeeper(config, isComplete, options.metrics, context);
-  const ingest = new StreamIngest({ cache, gate, profile: config.profile, log, metrics, addresses });
+  const stateOptions = {
+    folder: config.state.folder,
+    intervalMs: config.state.interval,
+    stream: config.nats.stream,
+    log,
+  };
+  const state = stateOptions.folder === "" ? undefined : new StateStore(stateOptions);
+  const ingest = new StreamIngest({
+    cache,
+    gate,
+    profile: config.profile,
+    log,
+    metrics,
+    addresses,
+    earlier: state,
+  });
   const transport = context.use(await Transport.open(config.xds, log));
   const controlPlane = `meshregistry/${environment.podName === "" ? process.pid : environment.podName}`;
   const xds = context.use(
@@ -89,6 +105,8 @@ export async function startAggregator(
     ingest,
     entryLog,
     clients: () => xds.clients,
+    addresses: addresses?.keeper,
+    state,
     metrics: options.metrics,
   };
   const http = context.use(
@@ -98,7 +116,16 @@ export async function startAggregator(
     const plain = new HonoApp().route("/", moduleRoutes(debug));
     context.use(await serveHttp(plain, config.httpServerAddr, "httpServerAddr"));
   }
-  const finished = runAll([ingest.run(entryLog, signal), addresses?.keeper.run(signal)]);
+  const work = [ingest.run(entryLog, signal), addresses?.keeper.run(signal)];
+  if (state !== undefined) {
+    const stateKeeper = new StateKeeper(state, stateOptions, ingest, cache);
+    stateKeeper.registerMetrics(options.metrics);
+    const keeping = stateKeeper.run(entryLog, signal);
+    // Its last write comes after the signal to stop.
+    context.use({ [Symbol.asyncDispose]: () => keeping });
+    work.push(keeping);
+  }
+  const finished = runAll(work);
   const xdsAddresses = [...xds.addresses, ...pollings.map(({ address }) => address)];
   return { xdsAddress: xdsAddresses[0] ?? "", xdsAddresses, http, gate, cache, finished };
 }

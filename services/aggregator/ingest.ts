@@ -12,11 +12,14 @@ import type { Logger } from "../../shared/runtime/log.ts";
 import type { Addressed } from "../../shared/virtual-addresses/addressed-host.ts";
 import type { ResourceCache } from "./cache.ts";
 import { isResourceKind } from "./cache.ts";
+import { Confirmations } from "./confirmations.ts";
 import type { AggregatorMetrics } from "./metrics.ts";
 import { HeldEntries } from "./held-entries.ts";
-import { encodePrepared, manifestOf, prepareResource } from "./present.ts";
+import { encodePrepared, manifestOf, prepareManifest, prepareResource } from "./present.ts";
 import type { PreparedResource } from "./present.ts";
+import type { AggregatorState, StateHeader } from "./state/state-file.ts";
 import type { SyncGate } from "./sync-gate.ts";
+import { sourceKey } from "./sync-gate.ts";
 import type { AddressKeeper } from "./virtual-addresses/address-keeper.ts";
 import { EntryAddresses } from "./virtual-addresses/entry-addresses.ts";
 
@@ -28,6 +31,14 @@ export interface IngestOptions {
   readonly metrics: AggregatorMetrics;
   /** Who has which virtual address, and who is given one; without it, nobody is. */
   readonly addresses?: { readonly keeper: AddressKeeper; readonly addressed: Addressed } | undefined;
+  /** The state on disk, if one is kept. */
+  readonly earlier?: EarlierState | undefined;
+}
+
+/** A state of earlier times that can be asked for; undefined if there is none that can be used. */
+export interface EarlierState {
+  header(): Promise<StateHeader | undefined>;
+  load(): Promise<AggregatorState | undefined>;
 }
 
 /** A message on the stream that is not served as it is. */
@@ -39,9 +50,6 @@ export interface Rejection {
 
 /** After so many events the event loop gets a turn, so that a large snapshot doesn't hold up clients and probes. */
 const eventsPerTurn = 200;
-
-/** Markers that are remembered, to tell old ones from new ones after a rollback. */
-const rememberedMarkers = 10_000;
 
 const rangeIsFull: Violation = {
   rule: "S5",
@@ -63,13 +71,18 @@ export class StreamIngest {
   readonly #addresses: EntryAddresses;
   readonly #held = new HeldEntries<PreparedResource>();
   readonly #rejections = new Map<string, Rejection>();
-  /** Subjects known from before a reset that the log has not shown since. */
-  readonly #unconfirmed = new Set<string>();
-  readonly #seenMarkers = new Set<string>();
+  readonly #confirmations = new Confirmations();
   /** Events by type that the metrics don't have yet. */
   readonly #uncounted = new Map<LogEvent["type"], number>();
   #metricsScheduled = false;
   #streamId = "";
+  #sequence = 0;
+  /** False until the log has been read to its end for the first time. */
+  #hasRead = false;
+  /** The state that is served, or was taken over, until the log has been read. */
+  #restored: AggregatorState | undefined;
+  #restoring: Promise<void> | undefined;
+  #rolledBack = false;
 
   constructor(options: IngestOptions) {
     this.#options = options;
@@ -86,6 +99,21 @@ export class StreamIngest {
     return this.#held.size;
   }
 
+  /** When the state was written that is served in place of an entry log that can't be read; undefined if none is. */
+  get servedStateOf(): string | undefined {
+    return this.#hasRead ? undefined : this.#restored?.writtenAt;
+  }
+
+  /** Entries that are served though the log, as it is now, has not shown them (yet). */
+  get unconfirmed(): number {
+    return this.#confirmations.size;
+  }
+
+  /** True when the log has been read to its end once. */
+  get hasRead(): boolean {
+    return this.#hasRead;
+  }
+
   /** Messages that are not served as they are, by subject. */
   get rejections(): ReadonlyMap<string, Rejection> {
     return this.#rejections;
@@ -96,9 +124,96 @@ export class StreamIngest {
     let events = 0;
     for await (const event of entryLog.follow(allSubjects, signal)) {
       if (events === 0) await this.#addresses.ready();
+      if (this.#restoring !== undefined) await this.#restoring;
+      if (event.type === "caught-up" && !this.#hasRead) await this.#firstRead(event.sequence);
       this.#handle(event);
       if (++events % eventsPerTurn === 0) await nextTurn();
     }
+  }
+
+  /**
+   * What is served now, to be kept for a start without the entry log; undefined as long as that isn't all of it, or
+   * something in it is in doubt.
+   */
+  state(): Omit<AggregatorState, "stream" | "writtenAt"> | undefined {
+    const { cache, gate, addresses } = this.#options;
+    if (!this.#hasRead || !gate.open || this.#held.size > 0 || this.#confirmations.size > 0) return undefined;
+    // Resources never change, so a list of them is a consistent picture, whatever happens while it is written.
+    const resources = resourceKinds.flatMap((kind) => [...cache.allStored(kind)]);
+    return {
+      streamId: this.#streamId,
+      sequence: this.#sequence,
+      markers: this.#confirmations.seen,
+      entries: resources.map(({ subject, cursor, framed }) => ({
+        subject,
+        cursor,
+        framed,
+        virtual: this.#addresses.has(subject),
+      })),
+      claims: [...addresses?.keeper.claims() ?? []],
+    };
+  }
+
+  /**
+   * Serves a state of earlier times, because the entry log can't be reached. When it can, everything in it is in doubt
+   * as after a reset of the log.
+   */
+  async serve(state: AggregatorState): Promise<void> {
+    this.#streamId = state.streamId;
+    this.#restoring = this.#restore(state);
+    await this.#restoring;
+    this.#restoring = undefined;
+    this.#held.afterThese(() => this.#options.gate.openForState());
+  }
+
+  /** Takes over what the state has and the log doesn't, except for sources that have been read completely since. */
+  async #restore(state: AggregatorState): Promise<void> {
+    const { cache, gate, profile, addresses } = this.#options;
+    addresses?.keeper.restore(state.claims);
+    const markers = new Set(state.markers);
+    let entries = 0;
+    for (const { subject, cursor, framed, virtual } of state.entries) {
+      if (++entries % eventsPerTurn === 0) await nextTurn();
+      const id = decodeSubject(subject);
+      if (
+        id === undefined || !isResourceKind(id.kind) || !gate.states.has(sourceKey(id.registry, id.source))
+      ) continue;
+      if (cache.stored(id.kind, subject) !== undefined || this.#held.has(subject)) continue;
+      if (this.#confirmations.isNewer(id.registry, id.source, markers)) continue;
+      const manifest = manifestOf(id.kind, framed, virtual);
+      const prepared = manifest && prepareManifest(subject, id, cursor, manifest, profile).prepared;
+      if (prepared === undefined) continue;
+      this.#confirmations.add(subject);
+      this.#present(prepared);
+    }
+    this.#confirmations.remember(state.markers);
+    this.#restored = state;
+  }
+
+  /**
+   * The log has been read for the first time. What a state of earlier times has beyond it was deleted meanwhile, if the
+   * log is the same and goes on from there; it is kept, if the log is another or was rolled back.
+   */
+  async #firstRead(sequence: number): Promise<void> {
+    this.#hasRead = true;
+    const { log, gate, earlier } = this.#options;
+    const known = this.#restored ?? await earlier?.header();
+    const goesOn = known?.streamId === this.#streamId && known.sequence <= sequence && !this.#rolledBack;
+    if (known === undefined || (goesOn && this.#restored === undefined)) return;
+    if (!goesOn) {
+      const state = this.#restored === undefined ? await earlier?.load() : undefined;
+      if (state !== undefined) await this.#restore(state);
+      log.warn(
+        { writtenAt: known.writtenAt, unconfirmed: this.unconfirmed },
+        "the entry log is not the one of the state on disk: keeping that until its sources have published anew",
+      );
+    } else {
+      for (const { registry, source } of this.#confirmations.read) {
+        this.#dropUnconfirmed(registry, source, sequence);
+        this.#held.afterThese(() => gate.markSynced(registry, source));
+      }
+    }
+    this.#restored = undefined;
   }
 
   #handle(event: LogEvent): void {
@@ -120,30 +235,46 @@ export class StreamIngest {
     const { cache, log, metrics } = this.#options;
     const isFirst = this.#streamId === "";
     this.#streamId = streamId;
+    this.#sequence = 0;
     if (isFirst) return;
-    metrics.resets.inc();
     for (const kind of resourceKinds) {
-      for (const { subject } of cache.allStored(kind)) this.#unconfirmed.add(subject);
+      this.#confirmations.doubt(Array.from(cache.allStored(kind), ({ subject }) => subject));
     }
-    for (const subject of this.#held.subjects) this.#unconfirmed.add(subject);
-    log.warn(
-      { reason, streamId, unconfirmed: this.#unconfirmed.size },
-      "entry log was reset, reading it anew",
-    );
+    this.#confirmations.doubt(this.#held.subjects);
+    const { unconfirmed } = this;
+    if (this.#hasRead) {
+      metrics.resets.inc();
+      log.warn({ reason, streamId, unconfirmed }, "entry log was reset, reading it anew");
+    } else {log.info(
+        { streamId, unconfirmed },
+        "the entry log can be read, comparing it with the state on disk",
+      );}
   }
 
   #caughtUp(sequence: number): void {
     const { cache, gate, log } = this.#options;
+    this.#sequence = Math.max(this.#sequence, sequence);
     this.#held.afterThese(() => gate.markCaughtUp());
     log.info({ sequence, ...cache.count("ServiceEntry") }, "read the entry log to its end");
     this.#updateMetrics();
   }
 
   #put(subject: string, sequence: number, data: Uint8Array): void {
-    this.#unconfirmed.delete(subject);
+    this.#sequence = sequence;
+    const wasInDoubt = this.#confirmations.confirm(subject);
     const id = decodeSubject(subject);
+    if (wasInDoubt && !this.#hasRead) this.#compare(subject, id, sequence);
     if (id?.kind === syncMarkerKind) this.#marker(sequence, data);
     else if (id !== undefined && isResourceKind(id.kind)) this.#resource(subject, id, sequence, data);
+  }
+
+  /** An older message than the one that was served: the log has lost what came between. */
+  #compare(subject: string, id: ResourceId | undefined, sequence: number): void {
+    if (id === undefined || !isResourceKind(id.kind)) return;
+    const cursor = this.#options.cache.stored(id.kind, subject)?.cursor ?? "";
+    if (cursor.startsWith(`${this.#streamId}-`) && cursor > cursorOf(this.#streamId, sequence)) {
+      this.#rolledBack = true;
+    }
   }
 
   #resource(subject: string, id: ResourceId, sequence: number, data: Uint8Array): void {
@@ -207,7 +338,8 @@ export class StreamIngest {
   }
 
   #delete(subject: string, sequence: number): void {
-    this.#unconfirmed.delete(subject);
+    this.#sequence = sequence;
+    this.#confirmations.confirm(subject);
     this.#rejections.delete(subject);
     this.#remove(subject, sequence);
   }
@@ -227,27 +359,19 @@ export class StreamIngest {
       return;
     }
     const { registry, source, id } = marker.spec;
-    if (this.#seenMarkers.has(id)) return;
-    this.#seenMarkers.add(id);
-    for (const oldest of this.#seenMarkers) {
-      if (this.#seenMarkers.size <= rememberedMarkers) break;
-      this.#seenMarkers.delete(oldest);
-    }
+    if (!this.#confirmations.marker({ registry, source, id })) return;
     this.#dropUnconfirmed(registry, source, sequence);
     this.#held.afterThese(() => this.#options.gate.markSynced(registry, source));
     this.#options.log.info({ registry, source, entries: marker.spec.entries }, "source is synced");
   }
 
   #dropUnconfirmed(registry: string, source: string, sequence: number): void {
-    for (const subject of this.#unconfirmed) {
-      const id = decodeSubject(subject);
-      if (id?.registry !== registry || id.source !== source) continue;
-      this.#unconfirmed.delete(subject);
+    for (const subject of this.#confirmations.release(registry, source)) {
       this.#rejections.delete(subject);
       this.#remove(subject, sequence);
       this.#options.log.info(
         { subject },
-        "removed: its source did not publish it again after the log was reset",
+        "removed: its source did not publish it again",
       );
     }
   }

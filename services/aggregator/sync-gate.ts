@@ -62,6 +62,12 @@ export class SyncGate {
     if (this.#states.has(key)) this.#set(key, "synced");
   }
 
+  /** Opens the gate at once, for a state of earlier times: that had passed it. */
+  openForState(): void {
+    this.#open = true;
+    this.#opened.resolve();
+  }
+
   /** Stops waiting for anything. */
   [Symbol.dispose](): void {
     for (const timer of this.#timers) clearTimeout(timer);

@@ -9,6 +9,8 @@ import type { ResourceCache } from "../cache.ts";
 import { decodeResource } from "../encode/decode-resource.ts";
 import type { StreamIngest } from "../ingest.ts";
 import type { SyncGate } from "../sync-gate.ts";
+import type { StateStore } from "../state/state-keeper.ts";
+import type { AddressKeeper } from "../virtual-addresses/address-keeper.ts";
 import type { ClientStream } from "../xds/client-stream.ts";
 import { clientsAsSlime, clientsInDetail } from "./clients.ts";
 import { xdsCache } from "./xds-cache.ts";
@@ -22,12 +24,16 @@ export interface DebugApiOptions {
   readonly ingest: StreamIngest;
   readonly entryLog: EntryLog;
   readonly clients: () => Iterable<ClientStream>;
+  /** Who has which virtual address, if anybody is given one. */
+  readonly addresses?: AddressKeeper | undefined;
+  /** The state on disk, if one is kept. */
+  readonly state?: StateStore | undefined;
   readonly metrics: Registry;
 }
 
 /** The paths of slime's module, relative to its prefix, and ours beside them. */
 export function moduleRoutes(options: DebugApiOptions): Hono {
-  const { config, cache, gate, ingest, entryLog, clients } = options;
+  const { config, cache, gate, ingest, entryLog, clients, addresses, state } = options;
   const routes = new Hono();
   routes.get("/xdsCache", (c) => {
     const { status, contentType, body } = xdsCache(cache, c.req.query());
@@ -45,14 +51,26 @@ export function moduleRoutes(options: DebugApiOptions): Hono {
   );
   routes.get("/ready", (c) => {
     const missing = notReady(gate);
-    return missing === undefined ? c.body(null, 200) : c.text(missing, 503);
+    if (missing !== undefined) return c.text(missing, 503);
+    const text = remark(options);
+    return text === undefined ? c.body(null, 200) : c.text(text, 200);
   });
   routes.get("/sources", (c) =>
     json(c, {
       entryLog: { ...entryLog.status(), read: gate.caughtUp },
       open: gate.open,
       sources: Object.fromEntries(gate.states),
+      unconfirmed: ingest.unconfirmed,
+      servedStateOf: ingest.servedStateOf ?? null,
+      stateWrittenAt: state === undefined || state.writtenAt === "" ? null : state.writtenAt,
     }));
+  routes.get("/virtualAddresses", (c) =>
+    json(
+      c,
+      addresses === undefined
+        ? null
+        : { ...addresses.status, claims: Object.fromEntries(addresses.claims()) },
+    ));
   routes.get("/rejected", (c) => json(c, Object.fromEntries(ingest.rejections)));
   routes.get("/shadowed", (c) => json(c, [...cache.shadowed("ServiceEntry"), ...cache.shadowed("Sidecar")]));
   return routes;
@@ -65,7 +83,12 @@ export function moduleRoutes(options: DebugApiOptions): Hono {
 export function debugApi(options: DebugApiOptions, moreRoutes?: Hono): Hono {
   const { gate, metrics } = options;
   const { token } = options.config.http;
-  const app = operationsApp({ notReady: () => notReady(gate), metrics, token });
+  const app = operationsApp({
+    notReady: () => notReady(gate),
+    remark: () => remark(options),
+    metrics,
+    token,
+  });
   app.route("/meshregistry", moduleRoutes(options));
   if (moreRoutes !== undefined) app.route("/meshregistry", moreRoutes);
   return app;
@@ -76,6 +99,15 @@ function notReady(gate: SyncGate): string | undefined {
   if (gate.open) return undefined;
   const waiting = [...gate.states].filter(([, state]) => state === "waiting").map(([source]) => source);
   return ` xds not ready source not ready ${waiting.join(",")}`;
+}
+
+/**
+ * What is said with a ready answer. A state of earlier times counts as ready: an istiod that is turned away would have
+ * nothing at all, or would not start.
+ */
+function remark({ ingest, entryLog }: DebugApiOptions): string | undefined {
+  if (ingest.servedStateOf === undefined) return undefined;
+  return `serving the state of ${ingest.servedStateOf}: ${entryLog.status().detail}`;
 }
 
 function json(c: Context, value: unknown): Response {
