@@ -7,7 +7,7 @@ import { text as readAll } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { run } from "./meshctl-rig.ts";
 
-const names = ["watch", "tap", "convert", "validate", "check-config"];
+const names = ["watch", "tap", "convert", "validate", "check-config", "config-sources"];
 
 describe("the command line", () => {
   test.each([["--help"], ["-h"], ["help"]])("%s lists the commands", async (option) => {

@@ -2,6 +2,7 @@ import { errorText, isMeshError, MeshError } from "../../shared/runtime/errors.t
 import { checkConfig } from "./check-config.ts";
 import type { Command, CommandIo } from "./command.ts";
 import { didYouMean } from "./command-options.ts";
+import { configSourcesCommand } from "./config-sources.ts";
 import { convertCommand } from "./convert.ts";
 import { tapCommand } from "./tap.ts";
 import { validate } from "./validate.ts";
@@ -24,6 +25,7 @@ const commands: readonly Command[] = [
     lasting: false,
     run: checkConfig,
   },
+  configSourcesCommand,
   zkCommand,
 ];
 
