@@ -209,6 +209,8 @@ export class ZooKeeperConnection implements Watcher {
         tree.setData(request.path, request.data, request.version);
         return reply(request.op, { stat: this.#stat(request.op, request.path) });
       case "exists":
+        // From 3.9 on. Up to 3.8 it needs no permission.
+        if (tree.get(request.path) !== undefined) this.#check(request.op, request.path, "read");
         // The watch is set for a node that is not there, too: it waits for the creation.
         if (request.watch) watches.add(request.path, this, "data");
         return reply(request.op, { stat: this.#stat(request.op, request.path) });

@@ -81,10 +81,11 @@ export class ZooKeeperTree {
   /** @param now clock for the times in Stats, in milliseconds since 1970 */
   constructor(now: () => number = Date.now) {
     this.#now = now;
-    // Every server has these from the beginning.
+    // Every server has these from the beginning, and doesn't count them.
     this.create("/zookeeper");
     this.create("/zookeeper/config");
     this.create("/zookeeper/quota");
+    this.#root.created = 0;
   }
 
   /** The last transaction. */
