@@ -46,7 +46,7 @@ export async function convertTree(
   );
   const applications = new ApplicationRegistry({
     resolver,
-    isAtInterfaceLevel: (application) => tree.isProviding(application),
+    isAtInterfaceLevel: (application, host) => tree.isProviding(application, host),
     interfaceChanged: () => {},
     springChanged: () => {},
     report,

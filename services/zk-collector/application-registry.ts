@@ -8,8 +8,8 @@ import type { InvalidRecord } from "./registry-records.ts";
 /** What the registry of applications is told, and tells. */
 export interface ApplicationRegistryOptions {
   readonly resolver: MetadataResolver;
-  /** True if the application has providers at interface level, where all that matters is known already. */
-  readonly isAtInterfaceLevel: (application: string) => boolean;
+  /** True if the application's process on a host is registered at interface level, so that all is known already. */
+  readonly isAtInterfaceLevel: (application: string, host: string) => boolean;
   /** The providers of an interface changed; how many came, or went. */
   readonly interfaceChanged: (interfaceName: string, providers: number) => void;
   /** The instances of a Spring Cloud service changed; how many came, or went. */
@@ -41,8 +41,9 @@ export class ApplicationRegistry {
   readonly #providers = new Map<string, Map<string, DubboUrl[]>>();
   readonly #springServices = new Map<string, Map<string, SpringInstance>>();
   readonly #resolving = new Map<string, Promise<void>>();
-  /** Applications of which nobody could say exactly what they offer. */
-  readonly #inexact = new Set<string>();
+  /** Revisions of which nobody could say exactly what they offer; false: nor could anything be guessed. */
+  readonly #inexact = new Map<string, { readonly application: string; readonly guessed: boolean }>();
+  #providerCount = 0;
 
   constructor(options: ApplicationRegistryOptions) {
     this.#options = options;
@@ -53,9 +54,19 @@ export class ApplicationRegistry {
     return this.#providers.keys();
   }
 
+  /** How many providers there are: one per interface and instance, and each instance of a Spring Cloud service. */
+  get providerCount(): number {
+    return this.#providerCount;
+  }
+
   /** Names of Spring Cloud services. */
   get springServices(): Iterable<string> {
     return this.#springServices.keys();
+  }
+
+  /** True while it isn't known at all what some application offers, so that what seems missing may be there. */
+  get isUnsure(): boolean {
+    return [...this.#inexact.values()].some(({ guessed }) => !guessed);
   }
 
   /** Providers of an interface that are registered at application level. */
@@ -93,16 +104,18 @@ export class ApplicationRegistry {
   /** Looks again at what isn't known exactly: an instance may answer now, metadata may have been written. */
   retry(): void {
     this.#options.resolver.keepOnly(Array.from(this.#dubbo.values(), ({ instance }) => instance));
-    for (const application of this.#inexact) this.metadataChanged(application);
+    for (const application of new Set([...this.#inexact.values()].map((each) => each.application))) {
+      this.metadataChanged(application);
+    }
   }
 
   /** Looks again at an application, because something about it was written. */
   metadataChanged(application: string): void {
     const instances = this.#applications.get(application) ?? new Set();
-    if (instances.size === 0) {
-      this.#inexact.delete(application);
-      this.#applications.delete(application);
+    for (const [key, inexact] of this.#inexact) {
+      if (inexact.application === application) this.#inexact.delete(key);
     }
+    if (instances.size === 0) this.#applications.delete(application);
     for (const { instance } of instances) this.#resolve(application, instance.revision);
   }
 
@@ -115,17 +128,31 @@ export class ApplicationRegistry {
   #resolve(application: string, revision: string): void {
     const key = `${application}/${revision}`;
     if (this.#resolving.has(key)) return;
-    // After this turn, so that all instances of a reading are there to be asked.
-    const resolving = Promise.resolve().then(async () => {
-      const asked = this.#instancesOf(application, revision).map(({ instance }) => instance);
-      if (asked.length === 0) return;
-      const resolution = await this.#options.resolver.resolve(application, revision, asked);
-      const exact = isExact(resolution);
-      if (exact) this.#inexact.delete(application);
-      else this.#inexact.add(application);
+    const find = async () => {
+      // After this turn, so that all instances of a reading are there to be asked.
+      await Promise.resolve();
+      const instances = this.#instancesOf(application, revision);
+      const asked = instances.map(({ instance }) => instance).filter((instance) =>
+        !this.#isKnownAnyway(instance)
+      );
+      const all = instances.map(({ instance }) => instance);
+      if (all.length === 0) return;
+      const mayAsk = asked.length > 0;
+      const resolution = await this.#options.resolver.resolve(
+        application,
+        revision,
+        mayAsk ? asked : all,
+        mayAsk,
+      );
+      if (isExact(resolution) || !mayAsk) this.#inexact.delete(key);
+      else this.#inexact.set(key, { application, guessed: resolution.source !== "unknown" });
       for (const known of this.#instancesOf(application, revision)) this.#apply(known, resolution);
-    }).finally(() => this.#resolving.delete(key));
-    this.#resolving.set(key, resolving);
+    };
+    this.#resolving.set(key, find().finally(() => this.#resolving.delete(key)));
+  }
+
+  #isKnownAnyway({ application, host }: DubboInstance): boolean {
+    return this.#options.isAtInterfaceLevel(application, host);
   }
 
   #instancesOf(application: string, revision: string): KnownInstance[] {
@@ -137,7 +164,7 @@ export class ApplicationRegistry {
     const { instance } = known;
     // Knowing nothing is no reason to take anything away; and a guess adds nothing to what is registered exactly.
     if (resolution.source === "unknown") return;
-    if (!isExact(resolution) && this.#options.isAtInterfaceLevel(instance.application)) return;
+    if (!isExact(resolution) && this.#isKnownAnyway(instance)) return;
     this.#setUrls(known, instance.enabled ? [...providersOf(instance, resolution.services)] : []);
   }
 
@@ -150,13 +177,13 @@ export class ApplicationRegistry {
       const providers = this.#providers.get(interfaceName);
       providers?.delete(path);
       if (providers?.size === 0) this.#providers.delete(interfaceName);
-      this.#options.interfaceChanged(interfaceName, -1);
+      this.#interfaceChanged(interfaceName, -1);
     }
     for (const [interfaceName, pairs] of now) {
       const providers = this.#providers.get(interfaceName) ?? new Map<string, DubboUrl[]>();
       this.#providers.set(interfaceName, providers);
       providers.set(path, pairs.map(([, url]) => url));
-      this.#options.interfaceChanged(interfaceName, before.has(interfaceName) ? 0 : 1);
+      this.#interfaceChanged(interfaceName, before.has(interfaceName) ? 0 : 1);
     }
     known.urls = urls;
   }
@@ -167,7 +194,7 @@ export class ApplicationRegistry {
       const instances = this.#springServices.get(before.name);
       instances?.delete(path);
       if (instances?.size === 0) this.#springServices.delete(before.name);
-      this.#options.springChanged(before.name, -1);
+      this.#springChanged(before.name, -1);
     }
     if (instance === undefined) {
       this.#spring.delete(path);
@@ -178,7 +205,17 @@ export class ApplicationRegistry {
     this.#springServices.set(instance.name, instances);
     const isNew = !instances.has(path);
     instances.set(path, instance);
-    this.#options.springChanged(instance.name, isNew ? 1 : 0);
+    this.#springChanged(instance.name, isNew ? 1 : 0);
+  }
+
+  #interfaceChanged(name: string, providers: number): void {
+    this.#providerCount += providers;
+    this.#options.interfaceChanged(name, providers);
+  }
+
+  #springChanged(name: string, instances: number): void {
+    this.#providerCount += instances;
+    this.#options.springChanged(name, instances);
   }
 }
 

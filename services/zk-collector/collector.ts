@@ -73,6 +73,8 @@ export class ZooKeeperCollector {
   #compareDue = true;
   #comparedAtMs = Number.NEGATIVE_INFINITY;
   #holding = false;
+  /** True if the last complete read found no provider at all. */
+  #readNothing = false;
 
   constructor(options: ZooKeeperCollectorOptions) {
     const { source, profile, environment, zooKeeper, log, guard, signal } = options;
@@ -94,7 +96,7 @@ export class ZooKeeperCollector {
     );
     this.#applications = new ApplicationRegistry({
       resolver,
-      isAtInterfaceLevel: (application) => this.#tree.isProviding(application),
+      isAtInterfaceLevel: (application, host) => this.#tree.isProviding(application, host),
       interfaceChanged: (name, providers) => this.#changed(interfaceKey(name), providers),
       springChanged: (name, instances) => this.#changed(springKey(name), instances),
       report,
@@ -119,6 +121,11 @@ export class ZooKeeperCollector {
       istioRevision: environment.istioRevision,
     }, this.calls);
     this.follower = this.#follow();
+  }
+
+  /** True while what seems missing may be there, because nobody knows what some application offers. */
+  get isUnsure(): boolean {
+    return this.#applications.isUnsure;
   }
 
   /** Runs until the signal aborts. */
@@ -153,6 +160,8 @@ export class ZooKeeperCollector {
         unreadable: (path, reason) => this.invalidRecords.report({ path, reason }),
         readCompletely: (seconds) => {
           metrics.polled(true, seconds);
+          this.#readNothing = this.#providerCount === 0;
+          this.#work.call();
           void this.#applications.settled().then(() => {
             this.#complete = true;
             this.#work.call();
@@ -203,14 +212,30 @@ export class ZooKeeperCollector {
     if (!this.#complete) return undefined;
     const nowMs = performance.now();
     const waits = [housekeepingAtMs - nowMs];
-    if (this.#compareDue || this.#options.publisher.needsCompleteRead) {
+    if (this.#options.publisher.needsCompleteRead || (this.#compareDue && !this.follower.isReading)) {
       waits.push(this.#comparedAtMs + minCompareMs - nowMs);
     }
-    const queued = this.#queue.msUntilDue(nowMs);
+    const queued = this.#queue.msUntilDue(nowMs, this.#takesLosses(nowMs));
     if (queued !== undefined) waits.push(queued);
     const sidecars = this.#sidecars.dueInMs(Date.now(), this.#mayRemoveCalls);
     if (sidecars !== undefined) waits.push(sidecars);
     return Math.max(0, Math.min(...waits));
+  }
+
+  get #providerCount(): number {
+    return this.#tree.providerCount + this.#applications.providerCount;
+  }
+
+  /** True if so much went that it has to be compared as a whole, with the guard, rather than taken for evidence. */
+  #isMassLoss(nowMs: number): boolean {
+    // A server that was replaced by an empty one looks like this, however little there was.
+    if (this.#readNothing && this.#providerCount === 0) return true;
+    return this.#losses.exceeds(this.#providerCount, nowMs);
+  }
+
+  /** How much a reading lost is known at its end; what it lacks so far is no evidence. */
+  #takesLosses(nowMs: number): boolean {
+    return !this.follower.isReading && !this.#isMassLoss(nowMs);
   }
 
   #keepHouse(): void {
@@ -230,12 +255,13 @@ export class ZooKeeperCollector {
   async #publishDue(signal: AbortSignal): Promise<void> {
     const { publisher } = this.#options;
     const nowMs = performance.now();
-    const massLoss = this.#losses.exceeds(this.#tree.providerCount, nowMs);
+    const massLoss = this.#isMassLoss(nowMs);
     if (this.#holding && publisher.held().size === 0) this.#compareDue = true;
     const compare = publisher.needsCompleteRead ||
-      ((massLoss || this.#compareDue) && nowMs >= this.#comparedAtMs + minCompareMs);
+      ((massLoss || this.#compareDue) && !this.follower.isReading &&
+        nowMs >= this.#comparedAtMs + minCompareMs);
     if (compare) await this.#publishAll(signal);
-    else await this.#publishNamed(this.#queue.takeDue(nowMs, !massLoss), signal);
+    else await this.#publishNamed(this.#queue.takeDue(nowMs, this.#takesLosses(nowMs)), signal);
     if (massLoss && this.#queue.size > 0) this.#compareDue = true;
     await this.#publishSidecars(signal);
   }

@@ -35,9 +35,13 @@ describe("RegistryTree", () => {
       "dubbo%3A%2F%2F10.0.0.1%3A20880%2Fa.B%3Fanyhost%3Dtrue%26application%3Dshop%26side%3Dprovider";
     tree.add("a.B", "providers", provider);
     tree.add("a.B", "consumers", provider.replace("shop", "till"));
-    expect([tree.isProviding("shop"), tree.isProviding("till")]).toEqual([true, false]);
+    expect(tree.isProviding("shop", "10.0.0.1")).toBe(true);
+    expect(tree.isProviding("shop", "10.0.0.2")).toBe(false);
+    expect(tree.isProviding("till", "10.0.0.1")).toBe(false);
     tree.remove("a.B", "providers", provider);
-    expect(tree.isProviding("shop")).toBe(false);
+    expect(tree.isProviding("shop", "10.0.0.1")).toBe(false);
+    tree.add("a.B", "providers", provider.replace("10.0.0.1", "%5B2001%3Adb8%3A%3A1%5D"));
+    expect(tree.isProviding("shop", "2001:db8::1")).toBe(true);
   });
 
   it("counts providers through any sequence of events and readings", () => {

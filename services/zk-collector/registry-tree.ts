@@ -28,7 +28,7 @@ export class RegistryTree {
   /** By full path. */
   readonly #applicationNodes = new Map<string, Uint8Array>();
   #providers = 0;
-  /** Applications of the providers; undefined when one came or went since they were looked for. */
+  /** Applications of the providers with their hosts; undefined when one came or went since they were looked for. */
   #providing: Set<string> | undefined;
 
   /** Raw names of the interfaces that have anything. */
@@ -40,9 +40,9 @@ export class RegistryTree {
     return this.#interfaces.size;
   }
 
-  /** Providers of all interfaces, application nodes included. */
+  /** Providers of all interfaces, without those that are registered by application. */
   get providerCount(): number {
-    return this.#providers + this.#applicationNodes.size;
+    return this.#providers;
   }
 
   /** Instances of applications, by path of their node. */
@@ -51,14 +51,14 @@ export class RegistryTree {
   }
 
   /**
-   * True if an application has a provider of an interface. The first question after a change looks at all names
-   * (100,000 take about 50 ms), so it is for rare questions.
+   * True if an application has a provider of an interface on a host. The first question after a change looks at all
+   * names (100,000 take about 100 ms), so it is for rare questions.
    */
-  isProviding(application: string): boolean {
+  isProviding(application: string, host: string): boolean {
     this.#providing ??= new Set(
-      [...this.#interfaces.values()].flatMap(({ providers }) => [...providers].flatMap(applicationOf)),
+      [...this.#interfaces.values()].flatMap(({ providers }) => [...providers].flatMap(applicationAndHost)),
     );
-    return this.#providing.has(application);
+    return this.#providing.has(`${application} ${host}`);
   }
 
   childrenOf(interfaceName: string): InterfaceChildren {
@@ -135,9 +135,15 @@ export class RegistryTree {
 }
 
 const applicationParameter = /(?:%3F|%26|[?&])application(?:%3D|=)([^%&]+)/i;
+const hostPart = /^[^%]*%3A%2F%2F(?:%5B(.*?)%5D|([^%:/?]+))/i;
 
-/** The application in the raw name of a provider; a list, for flatMap. Names with escapes are left alone: a rarity. */
-function applicationOf(name: string): string[] {
+/**
+ * Application and host in the raw name of a provider, in a list, for flatMap. Applications with escapes in their names
+ * are left alone: a rarity.
+ */
+function applicationAndHost(name: string): string[] {
   const application = applicationParameter.exec(name)?.[1];
-  return application === undefined ? [] : [application];
+  const [, ipv6, other] = hostPart.exec(name) ?? [];
+  const host = ipv6?.replaceAll(/%3A/gi, ":") ?? other;
+  return application === undefined || host === undefined ? [] : [`${application} ${host}`];
 }

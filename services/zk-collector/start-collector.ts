@@ -50,12 +50,12 @@ export async function startCollector(
       source: "default",
       guard,
       keepEmptyMs: retention.emptyServices,
-      keepMissing: source.enableEmptyProtection,
+      keepsMissing: () => source.enableEmptyProtection || collector.isUnsure,
       log,
     }),
   );
   const zooKeeper = context.use(openZooKeeper(source.driver, await zooKeeperOptions(source)));
-  const collector = new ZooKeeperCollector({
+  const collector: ZooKeeperCollector = new ZooKeeperCollector({
     source,
     profile,
     environment,

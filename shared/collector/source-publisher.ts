@@ -23,8 +23,8 @@ export interface SourcePublisherOptions {
   readonly guard: ShrinkPolicy;
   /** A service without endpoints is deleted after this time, in milliseconds; 0 keeps it for ever. */
   readonly keepEmptyMs: number;
-  /** A service that isn't in a complete read keeps its endpoints for ever (`enableEmptyProtection`). */
-  readonly keepMissing?: boolean;
+  /** While this is true, a service that isn't in a complete read keeps its endpoints. */
+  readonly keepsMissing?: () => boolean;
   readonly log: Logger;
 }
 
@@ -108,8 +108,9 @@ export class SourcePublisher implements Disposable {
     await this.#lastContents.keep(held.keys(), signal);
     const changes: Change[] = [];
     for (const [subject, manifest] of read) this.#addUpsert(changes, subject, manifest);
+    const keepsMissing = this.#options.keepsMissing?.() === true;
     for (const subject of this.#published.subjects()) {
-      if (read.has(subject) || held.has(subject) || this.#options.keepMissing === true) continue;
+      if (read.has(subject) || held.has(subject) || keepsMissing) continue;
       if (decodeSubject(subject)?.kind === "ServiceEntry") this.#addMissing(changes, subject);
     }
     const summary = await this.#publish(changes, countServiceEntries(read.values()), signal);
