@@ -102,7 +102,8 @@ export function presentResource(
  * an address that changes.
  */
 export function manifestOf(kind: ResourceKind, framed: Uint8Array, virtual: boolean): Manifest | undefined {
-  const { name, namespace, labels, annotations, creationTimestamp, spec } = decodeResource(kind, framed);
+  const decoded = decodeResource(kind, framed, true);
+  const { name, namespace, labels, annotations, creationTimestamp, spec } = decoded;
   const parsed = Manifest.safeParse({
     apiVersion: networkingApiVersion,
     kind,

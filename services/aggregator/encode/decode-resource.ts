@@ -20,8 +20,11 @@ export interface DecodedResource {
   readonly spec: JsonValue;
 }
 
-/** Undoes `encodeResource`. The bytes are our own, so a failure to decode is a bug and is thrown as it is. */
-export function decodeResource(kind: ResourceKind, framed: Uint8Array): DecodedResource {
+/**
+ * Undoes `encodeResource`. The bytes are our own, so a failure to decode is a bug and is thrown as it is. `withZeros`
+ * writes the zero values of fields, too, as a manifest's form wants some of them.
+ */
+export function decodeResource(kind: ResourceKind, framed: Uint8Array, withZeros = false): DecodedResource {
   const any = fromBinary(DiscoveryResponseSchema, framed).resources[0];
   const resource = fromBinary(ResourceSchema, any?.value ?? new Uint8Array());
   const { metadata } = resource;
@@ -36,15 +39,15 @@ export function decodeResource(kind: ResourceKind, framed: Uint8Array): DecodedR
     creationTimestamp: metadata?.createTime === undefined
       ? undefined
       : timestampDate(metadata.createTime).toISOString(),
-    spec: decodeSpec(kind, resource.body?.value ?? new Uint8Array()),
+    spec: decodeSpec(kind, resource.body?.value ?? new Uint8Array(), withZeros),
   };
 }
 
-function decodeSpec(kind: ResourceKind, body: Uint8Array): JsonValue {
+function decodeSpec(kind: ResourceKind, body: Uint8Array, alwaysEmitImplicit: boolean): JsonValue {
   switch (kind) {
     case "ServiceEntry":
-      return toJson(ServiceEntrySchema, fromBinary(ServiceEntrySchema, body));
+      return toJson(ServiceEntrySchema, fromBinary(ServiceEntrySchema, body), { alwaysEmitImplicit });
     case "Sidecar":
-      return toJson(SidecarSchema, fromBinary(SidecarSchema, body));
+      return toJson(SidecarSchema, fromBinary(SidecarSchema, body), { alwaysEmitImplicit });
   }
 }
