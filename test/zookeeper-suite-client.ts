@@ -70,3 +70,59 @@ export async function refusalOf(request: Promise<unknown>): Promise<string | und
     throw error;
   }
 }
+
+export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** A running ZooKeeper that nobody else uses, or what passes for one. */
+export interface ZooKeeperSuiteServer extends AsyncDisposable {
+  /** `host:port` on loopback. */
+  readonly address: string;
+}
+
+/** What all tests of a suite share: a server and two clients of it. */
+export class SuiteContext implements AsyncDisposable {
+  readonly #start: () => Promise<ZooKeeperSuiteServer>;
+  readonly #open: OpenClient;
+  readonly #disposables = new AsyncDisposableStack();
+  #running:
+    | { readonly address: string; readonly client: SuiteClient; readonly other: SuiteClient }
+    | undefined;
+
+  constructor(start: () => Promise<ZooKeeperSuiteServer>, open: OpenClient) {
+    this.#start = start;
+    this.#open = open;
+  }
+
+  async begin(): Promise<void> {
+    const { address } = this.#disposables.use(await this.#start());
+    const client = this.#disposables.use(await SuiteClient.open(this.#open, { servers: [address] }));
+    const other = this.#disposables.use(await SuiteClient.open(this.#open, { servers: [address] }));
+    this.#running = { address, client, other };
+  }
+
+  get address(): string {
+    return this.#begun.address;
+  }
+
+  get client(): SuiteClient {
+    return this.#begun.client;
+  }
+
+  get other(): SuiteClient {
+    return this.#begun.other;
+  }
+
+  /** A further client, of the suite's server unless the options say otherwise. */
+  async connect(options: Partial<ZooKeeperOptions> = {}): Promise<SuiteClient> {
+    return await SuiteClient.open(this.#open, { servers: [this.address], ...options });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#disposables.disposeAsync();
+  }
+
+  get #begun() {
+    if (this.#running === undefined) throw new TypeError("the suite has not begun");
+    return this.#running;
+  }
+}

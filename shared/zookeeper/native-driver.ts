@@ -1,8 +1,8 @@
 import { pause, unlessAborted } from "../entry-log/waiting.ts";
 import { MeshError } from "../runtime/errors.ts";
 import { hostText, parseConnectString, toClientPath, toServerPath } from "./connect-string.ts";
-import { loadNativePackage } from "./native-package.ts";
-import type { NativeSession, NativeStat } from "./native-package.ts";
+import { loadNativePackage, nodeStat } from "./native-package.ts";
+import type { NativeSession } from "./native-package.ts";
 import { createFlags, errorCodes, permissions } from "./wire/codes.ts";
 import { ZooKeeperError } from "./zookeeper-error.ts";
 import type {
@@ -217,6 +217,8 @@ export class NativeZooKeeper implements ZooKeeper {
       connect: this.#connectString,
       timeout: this.#options.sessionTimeoutMs,
       debug_level: 0,
+      // Writing many requests is many such turns: the default ended sessions that were only busy.
+      response_counter_limit: 1_000_000,
     });
     const { digest } = this.#options;
     // The C client sends it again on each connection of the session, before all else.
@@ -290,16 +292,4 @@ export class NativeZooKeeper implements ZooKeeper {
     if (clientPath === undefined) return;
     for (const listener of this.#watchListeners) listener({ type, path: clientPath });
   }
-}
-
-function nodeStat(stat: NativeStat): NodeStat {
-  return {
-    czxid: BigInt(stat.czxid),
-    mzxid: BigInt(stat.mzxid),
-    pzxid: BigInt(stat.pzxid),
-    version: stat.version,
-    cversion: stat.cversion,
-    ephemeralOwner: BigInt(`0x${stat.ephemeralOwner}`),
-    childCount: stat.numChildren,
-  };
 }

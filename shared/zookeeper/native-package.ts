@@ -1,5 +1,13 @@
 import { createRequire } from "node:module";
 import { errorText, MeshError } from "../runtime/errors.ts";
+import type { NodeStat } from "./zookeeper.ts";
+
+declare global {
+  // Deno's type check of entry points knows it only if told so.
+  interface ImportMeta {
+    url: string;
+  }
+}
 
 /** A Stat as the `zookeeper` package gives it: only what we look at. */
 export interface NativeStat {
@@ -25,6 +33,8 @@ export interface NativeSession {
     readonly timeout: number;
     /** 0: it writes nothing to standard error. */
     readonly debug_level: 0;
+    /** The package ends a session after so many turns in a row that brought nothing. */
+    readonly response_counter_limit: number;
   }): void;
   close(): void;
   on(event: "close", listener: (session: unknown, code: number) => void): void;
@@ -99,4 +109,17 @@ export function loadNativePackage(): () => NativeSession {
 
 function firstLine(text: string): string {
   return text.split("\n")[0] ?? text;
+}
+
+/** A Stat as our interface has it. */
+export function nodeStat(stat: NativeStat): NodeStat {
+  return {
+    czxid: BigInt(stat.czxid),
+    mzxid: BigInt(stat.mzxid),
+    pzxid: BigInt(stat.pzxid),
+    version: stat.version,
+    cversion: stat.cversion,
+    ephemeralOwner: BigInt(`0x${stat.ephemeralOwner}`),
+    childCount: stat.numChildren,
+  };
 }
