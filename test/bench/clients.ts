@@ -13,13 +13,26 @@ const Progress = z.object({
 });
 export type Progress = z.infer<typeof Progress>;
 
-/** State-of-the-world clients of one server in a process of their own, each with its own connection. */
+/** What a client speaks. */
+export type ClientDialect = "stateOfTheWorld" | "incremental" | "delta";
+
+/** Clients of one server in a process of their own, each with its own connection. */
 export class Clients implements AsyncDisposable {
   readonly #worker = new Worker("client-worker.ts");
 
   /** Connects more clients; with a prefix, the first one looks for addresses that begin so ({@link marks}). */
-  async connect(address: string, clients: number, markPrefix?: string): Promise<void> {
-    await this.#worker.ask(z.null(), "connect", { address, clients, markPrefix });
+  async connect(
+    address: string,
+    clients: number,
+    markPrefix?: string,
+    dialect: ClientDialect = "stateOfTheWorld",
+  ): Promise<void> {
+    await this.#worker.ask(z.null(), "connect", { address, clients, dialect, markPrefix });
+  }
+
+  /** Resolves when every client has had so many resources, in however many responses. */
+  async resources(count: number): Promise<Progress> {
+    return await this.#worker.ask(Progress, "await", { responses: 1, resources: count });
   }
 
   /** Resolves when every client has had so many responses since the start or the last {@link reset}. */

@@ -1,4 +1,5 @@
 import { aggregatorLoad } from "./aggregator-load.ts";
+import { changes } from "./changes.ts";
 import { conversion } from "./conversion.ts";
 import { encode } from "./encode.ts";
 import { entryLog } from "./entry-log.ts";
@@ -16,6 +17,7 @@ export const measurements: readonly Measurement[] = [
   aggregatorLoad,
   encode,
   push,
+  changes,
   latency,
   idle,
 ];
