@@ -1,11 +1,6 @@
 import { parse } from "yaml";
 import { errorText, MeshError } from "../../shared/runtime/errors.ts";
-
-/** A node of a ZooKeeper tree: its full path, and its content as text (null: none). */
-export interface DumpedNode {
-  readonly path: string;
-  readonly data: string | null;
-}
+import type { TreeNode } from "../zk-collector/convert-tree.ts";
 
 /**
  * Reads a dump of a tree, in JSON or YAML: an array of `{path, data}` as `meshctl zk dump` writes it, or slime's nested
@@ -16,9 +11,9 @@ export interface DumpedNode {
 export function readDump(
   text: string,
   report: (record: { readonly path: string; readonly reason: string }) => void,
-): DumpedNode[] {
+): TreeNode[] {
   const value = readText(text);
-  const nodes: DumpedNode[] = [];
+  const nodes: TreeNode[] = [];
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) {
       const path = isRecord(item) ? item["path"] : undefined;
@@ -56,7 +51,7 @@ function readText(text: string): unknown {
 function addNested(
   root: Readonly<Record<string, unknown>>,
   rootPath: string,
-  nodes: DumpedNode[],
+  nodes: TreeNode[],
   report: (record: { readonly path: string; readonly reason: string }) => void,
 ): void {
   const waiting = [{ node: root, path: rootPath }];

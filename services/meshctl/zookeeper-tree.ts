@@ -3,7 +3,7 @@ import { errorText, isMeshError } from "../../shared/runtime/errors.ts";
 import { openZooKeeper } from "../../shared/zookeeper/open-zookeeper.ts";
 import type { ZooKeeper } from "../../shared/zookeeper/zookeeper.ts";
 import { zooKeeperOptions } from "../zk-collector/zookeeper-options.ts";
-import type { DumpedNode } from "./convert-zookeeper-dump.ts";
+import type { TreeNode } from "../zk-collector/convert-tree.ts";
 
 /** How long to wait for a connection, in milliseconds. */
 const connectTimeoutMs = 10_000;
@@ -28,10 +28,10 @@ export async function readTree(
   roots: readonly string[],
   report: TreeReport,
   signal: AbortSignal,
-): Promise<DumpedNode[]> {
+): Promise<TreeNode[]> {
   await using zooKeeper = openZooKeeper(source.driver, await zooKeeperOptions(source));
   await zooKeeper.connected(AbortSignal.any([signal, AbortSignal.timeout(connectTimeoutMs)]));
-  const nodes = new Map<string, DumpedNode>();
+  const nodes = new Map<string, TreeNode>();
   let level = [...new Set(roots)];
   while (level.length > 0) {
     const below: string[] = [];
@@ -50,7 +50,7 @@ export async function readTree(
 async function readNode(
   zooKeeper: ZooKeeper,
   path: string,
-  nodes: Map<string, DumpedNode>,
+  nodes: Map<string, TreeNode>,
   report: TreeReport,
 ): Promise<string[]> {
   try {

@@ -2,8 +2,7 @@ import { readdirSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { convertTree, zookeeperConvertSource } from "../../services/meshctl/convert-zookeeper.ts";
-import { readDump } from "../../services/meshctl/convert-zookeeper-dump.ts";
+import { zookeeperConvertSource } from "../../services/meshctl/convert-zookeeper.ts";
 import { runCommandLine } from "../../services/meshctl/commands.ts";
 import { loadConfig } from "../../shared/config/mod.ts";
 import { normalizeForIstio, validateManifest } from "../../shared/istio/mod.ts";
@@ -107,11 +106,8 @@ describe("trees that real applications left", () => {
   test.each(trees)("%s gives only what Istio takes", async (file) => {
     const config = await readFile(configFile("istio", file), "utf8");
     const loaded = loadConfig(config, { env: {}, fileName: file });
-    const nodes = readDump(
-      await readFile(join(data, "real", file), "utf8"),
-      (record) => expect.unreachable(record.reason),
-    );
-    const { manifests } = await convertTree(nodes, loaded);
+    const input = await readFile(join(data, "real", file), "utf8");
+    const { manifests } = await zookeeperConvertSource.convert(input, loaded);
     for (const manifest of manifests) {
       const served = manifest.kind === "ServiceEntry" ? normalizeForIstio(manifest) : manifest;
       const errors = validateManifest(served).filter(({ severity }) => severity === "error");
