@@ -116,7 +116,8 @@ export async function startAggregator(
     const plain = new HonoApp().route("/", moduleRoutes(debug));
     context.use(await serveHttp(plain, config.httpServerAddr, "httpServerAddr"));
   }
-  const work = [ingest.run(entryLog, signal), addresses?.keeper.run(signal)];
+  const work = [ingest.run(entryLog, signal)];
+  if (addresses !== undefined) work.push(addresses.keeper.run(signal));
   if (state !== undefined) {
     const stateKeeper = new StateKeeper(state, stateOptions, ingest, cache);
     stateKeeper.registerMetrics(options.metrics);
@@ -125,13 +126,13 @@ export async function startAggregator(
     context.use({ [Symbol.asyncDispose]: () => keeping });
     work.push(keeping);
   }
-  const finished = runAll(work);
+  const finished = allOf(work);
   const xdsAddresses = [...xds.addresses, ...pollings.map(({ address }) => address)];
   return { xdsAddress: xdsAddresses[0] ?? "", xdsAddresses, http, gate, cache, finished };
 }
 
 /** Settles when all have ended, or with the first error. */
-async function runAll(work: readonly (Promise<void> | undefined)[]): Promise<void> {
+async function allOf(work: readonly Promise<void>[]): Promise<void> {
   await Promise.all(work);
 }
 

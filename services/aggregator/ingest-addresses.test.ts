@@ -175,7 +175,7 @@ describe("an entry that needs a virtual address", () => {
     await direct.publish([{ subject: claimSubject(root, "241.0.0.0"), data: null }]);
     await eventually("free", () => keeper.status.claimed === 0);
     keeper.sweep();
-    await eventually("an address", () => String(served("tcp")?.addresses) === "241.0.0.0");
+    await eventually("an address", () => JSON.stringify(served("tcp")?.addresses) === '["241.0.0.0"]');
     expect(ingest.rejections.size).toBe(0);
   });
 

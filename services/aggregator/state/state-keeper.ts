@@ -102,24 +102,26 @@ export class StateKeeper {
   registerMetrics(metrics: Registry): void {
     const store = this.#store;
     const ingest = this.#ingest;
-    new Gauge({
+    const age = new Gauge({
       name: "meshregistry_served_state_age_seconds",
       help:
         "Age of the state on disk that is served because the entry log can't be read; 0 if the log's is served.",
-      registers: [metrics],
+      registers: [],
       collect() {
         const { servedStateOf } = ingest;
         this.set(servedStateOf === undefined ? 0 : (Date.now() - Date.parse(servedStateOf)) / 1000);
       },
     });
-    new Gauge({
+    const written = new Gauge({
       name: "meshregistry_state_written_timestamp_seconds",
       help: "When the state was last written to disk; 0 if this process hasn't yet.",
-      registers: [metrics],
+      registers: [],
       collect() {
         this.set(store.writtenAt === "" ? 0 : Date.parse(store.writtenAt) / 1000);
       },
     });
+    metrics.registerMetric(age);
+    metrics.registerMetric(written);
   }
 
   /** Serves the state if need be, then writes it now and then, and once more when the signal aborts. */

@@ -1,11 +1,12 @@
 import { setImmediate } from "node:timers";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { EntryLog, LogEvent } from "../../../shared/entry-log/entry-log.ts";
-import { errorText } from "../../../shared/runtime/errors.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
 import type { AddressRange } from "../../../shared/virtual-addresses/address-range.ts";
 import { ClaimBook } from "./claim-book.ts";
-import { claimedAddress, claimSubject, readClaim, writeClaim } from "./claim.ts";
+import { ClaimWriter } from "./claim-writer.ts";
+import type { ClaimWrite } from "./claim-writer.ts";
+import { claimedAddress, readClaim } from "./claim.ts";
 import type { Claim } from "./claim.ts";
 
 export interface AddressKeeperOptions {
@@ -42,24 +43,8 @@ export interface AddressStatus {
   readonly problem: string;
 }
 
-/** A claim to be stored, or removed (null). */
-interface Write {
-  readonly address: string;
-  readonly claim: Claim | null;
-  readonly expectedSequence: number;
-}
-
-/** So many claims go to the bucket in one call; several calls are under way at once. */
-const writesPerCall = 1000;
-
 /** After so many events the event loop gets a turn. */
 const eventsPerTurn = 500;
-
-/** How soon a refused claim is tried again: the message that was in its way should have arrived by then. */
-const contestMs = 300;
-
-/** How soon anything is written again after the bucket refused a whole call (permissions, limits). */
-const holdMs = 5000;
 
 /**
  * Gives each host its virtual addresses, the same on every replica and after every restart.
@@ -84,29 +69,29 @@ export class AddressKeeper {
   readonly #wanted = new Set<string>();
   /** Those of them that no claim has been chosen for yet. */
   readonly #unreserved = new Set<string>();
-  readonly #inFlight = new Set<string>();
-  /** Addresses in {@link #inFlight} that were refused, and that the mirror hasn't explained yet. */
-  readonly #contested = new Set<string>();
+  readonly #writer: ClaimWriter;
   readonly #listeners = new Set<(host: string) => void>();
   readonly #ready = Promise.withResolvers<void>();
   #caughtUp = false;
-  #generation = 0;
   #impatient = false;
   #progressAtMs = 0;
   #patience: NodeJS.Timeout | undefined;
   #flushDue = false;
   /** Whether the next flush looks at all claims that are not stored, not just at new ones. */
   #rescan = false;
-  #contest: NodeJS.Timeout | undefined;
-  #hold: NodeJS.Timeout | undefined;
-  #problem = "";
-  #signal: AbortSignal = new AbortController().signal;
 
   constructor(options: AddressKeeperOptions) {
     this.#options = options;
     this.#book = new ClaimBook(options.ranges);
     this.#now = options.now ?? Date.now;
     this.#patienceMs = options.patienceMs ?? 5000;
+    this.#writer = new ClaimWriter({
+      ...options,
+      book: this.#book,
+      onProgress: () => this.#progress(),
+      onStored: (hosts) => this.#tell(hosts),
+      onRetry: () => this.#rescanSoon(),
+    });
   }
 
   /** Resolves when the bucket has been read once, or was waited for long enough. */
@@ -124,7 +109,14 @@ export class AddressKeeper {
       if (stored && claim.releasedAt !== undefined) released++;
     }
     const { size: waiting } = this.#wanted;
-    return { claimed, released, unclaimed, waiting, denied: [...this.#book.denied], problem: this.#problem };
+    return {
+      claimed,
+      released,
+      unclaimed,
+      waiting,
+      denied: [...this.#book.denied],
+      problem: this.#writer.problem,
+    };
   }
 
   /** Every claim that may be served, for the state on disk. */
@@ -180,7 +172,7 @@ export class AddressKeeper {
   async run(signal: AbortSignal): Promise<void> {
     const { bucket, root, releaseAfterMs } = this.#options;
     const { sweepEveryMs = Math.min(600_000, Math.max(1000, releaseAfterMs / 4)) } = this.#options;
-    this.#signal = signal;
+    this.#writer.start(signal);
     this.#waitPatiently();
     const sweeping = setInterval(() => this.sweep(), sweepEveryMs);
     let events = 0;
@@ -191,7 +183,8 @@ export class AddressKeeper {
       }
     } finally {
       clearInterval(sweeping);
-      for (const timer of [this.#patience, this.#contest, this.#hold]) clearTimeout(timer);
+      clearTimeout(this.#patience);
+      this.#writer.stop();
     }
   }
 
@@ -199,13 +192,13 @@ export class AddressKeeper {
   sweep(): void {
     for (const host of this.#book.retryDenied()) if (this.#users.has(host)) this.#unreserved.add(host);
     if (this.#caughtUp && this.#options.isComplete()) {
-      this.#write([...this.#book.claims.keys()].flatMap((address) => this.#swept(address) ?? []));
+      this.#writer.write([...this.#book.claims.keys()].flatMap((address) => this.#swept(address) ?? []));
     }
     this.#rescan = true;
     this.#flush();
   }
 
-  #swept(address: string): Write | undefined {
+  #swept(address: string): ClaimWrite | undefined {
     const known = this.#book.claims.get(address);
     if (known === undefined) return undefined;
     const { claim, stored, sequence: expectedSequence } = known;
@@ -236,12 +229,11 @@ export class AddressKeeper {
     this.#progress();
     switch (event.type) {
       case "reset":
-        this.#generation++;
+        this.#writer.forgetAnswers();
         this.#caughtUp = false;
         return this.#book.reset();
       case "caught-up":
         this.#caughtUp = true;
-        this.#problem = "";
         this.#ready.resolve();
         this.#dropUnneeded();
         return this.#rescanSoon();
@@ -256,7 +248,7 @@ export class AddressKeeper {
   #dropUnneeded(): void {
     if (!this.#options.isComplete()) return;
     for (const address of this.#book.unstored) {
-      if (!this.#inFlight.has(address) && !this.#isUsed(address)) this.#book.drop(address);
+      if (!this.#writer.isWriting(address) && !this.#isUsed(address)) this.#book.drop(address);
     }
   }
 
@@ -318,91 +310,22 @@ export class AddressKeeper {
 
   #flush(): void {
     // Before the bucket has been read a host might claim a second address beside the one that it has.
-    if (!this.#caughtUp || this.#signal.aborted || this.#hold !== undefined) return;
+    if (!this.#caughtUp || this.#writer.rests) return;
     const claimedAt = new Date(this.#now()).toISOString();
     const hosts = [...this.#unreserved];
     this.#unreserved.clear();
     const reserved: string[] = [];
     for (const host of hosts) reserved.push(...this.#book.reserve(host, claimedAt));
-    const writes: Write[] = [];
+    const writes: ClaimWrite[] = [];
     for (const address of this.#rescan ? this.#book.unstored : reserved) {
       const known = this.#book.claims.get(address);
-      if (known === undefined || this.#inFlight.has(address) || !this.#isUsed(address)) continue;
+      if (known === undefined || this.#writer.isWriting(address) || !this.#isUsed(address)) continue;
       writes.push({ address, claim: known.claim, expectedSequence: known.sequence });
     }
     this.#rescan = false;
-    this.#write(writes);
+    this.#writer.write(writes);
     // A host that finds the range full, or that came by its addresses in another way.
     this.#tell(hosts.filter((host) => this.#book.addressesOf(host) !== undefined));
-  }
-
-  #write(writes: readonly Write[]): void {
-    const due = writes.filter(({ address }) => !this.#inFlight.has(address));
-    for (const { address } of due) this.#inFlight.add(address);
-    for (let start = 0; start < due.length; start += writesPerCall) {
-      void this.#publish(due.slice(start, start + writesPerCall));
-    }
-  }
-
-  async #publish(writes: readonly Write[]): Promise<void> {
-    const { bucket, root, log } = this.#options;
-    const generation = this.#generation;
-    try {
-      const records = writes.map(({ address, claim, expectedSequence }) => ({
-        subject: claimSubject(root, address),
-        data: claim === null ? null : writeClaim(claim),
-        expectedSequence,
-      }));
-      const results = await bucket.publish(records, this.#signal);
-      this.#progress();
-      this.#problem = "";
-      for (const [index, write] of writes.entries()) {
-        this.#inFlight.delete(write.address);
-        const result = results[index];
-        if (result?.status === "stored" && generation === this.#generation) {
-          this.#stored(write, result.sequence);
-        } else if (result?.status === "rejected") this.#problem = result.reason;
-        else this.#refused(write);
-      }
-    } catch (error) {
-      for (const { address } of writes) this.#inFlight.delete(address);
-      if (this.#signal.aborted) return;
-      this.#problem = errorText(error);
-      this.#rescan = true;
-      this.#hold ??= setTimeout(() => {
-        this.#hold = undefined;
-        this.#flush();
-      }, holdMs);
-    }
-    if (this.#problem !== "") {
-      log.warn({ claims: writes.length }, `virtual addresses can't be claimed: ${this.#problem}`);
-    }
-  }
-
-  #stored({ address, claim }: Write, sequence: number): void {
-    const hosts = claim === null
-      ? this.#book.deleted(address, sequence, false)
-      : this.#book.put(address, sequence, claim);
-    this.#tell(hosts);
-  }
-
-  /**
-   * The subject's last message is another one. If it is a claim, the mirror shows it in a moment. If nothing comes, a
-   * deletion that was expected there has expired.
-   */
-  #refused({ address, expectedSequence }: Write): void {
-    const known = this.#book.claims.get(address);
-    this.#book.forgetDeletion(address);
-    if (known === undefined || known.stored) return;
-    if (known.sequence === expectedSequence) this.#book.set(address, { ...known, sequence: 0 });
-    this.#inFlight.add(address);
-    this.#contested.add(address);
-    this.#contest ??= setTimeout(() => {
-      this.#contest = undefined;
-      for (const each of this.#contested) this.#inFlight.delete(each);
-      this.#contested.clear();
-      this.#rescanSoon();
-    }, contestMs);
   }
 
   #progress(): void {
@@ -430,7 +353,7 @@ export class AddressKeeper {
   #giveUp(): void {
     if (!this.#impatient) {
       const { bucket, log } = this.#options;
-      const reason = this.#problem === "" ? bucket.status().detail : this.#problem;
+      const reason = this.#writer.problem === "" ? bucket.status().detail : this.#writer.problem;
       log.warn({ hosts: this.#wanted.size }, `serving virtual addresses that aren't claimed: ${reason}`);
     }
     this.#impatient = true;

@@ -45,13 +45,13 @@ export function openAddressKeeper(
 }
 
 function registerMetrics(keeper: AddressKeeper, metrics: Registry): void {
-  new Gauge({
+  const gauge = new Gauge({
     name: "meshregistry_virtual_addresses",
     help:
       "Virtual addresses: claimed; released (claimed, but the host is gone); unclaimed (served, but not in the bucket); " +
       "waiting (entries held back for one); denied (hosts without, because the range is full).",
     labelNames: ["state"],
-    registers: [metrics],
+    registers: [],
     collect() {
       const { claimed, released, unclaimed, waiting, denied } = keeper.status;
       this.set({ state: "claimed" }, claimed);
@@ -61,4 +61,5 @@ function registerMetrics(keeper: AddressKeeper, metrics: Registry): void {
       this.set({ state: "denied" }, denied.length);
     },
   });
+  metrics.registerMetric(gauge);
 }
