@@ -53,13 +53,18 @@ export const emptyCatalogue: KindCatalogue = {
 
 const nothing: Batch = { to: 0, position: "0", parts: [], removals: [] };
 
-/** Batches of one kind and view since its last change. */
+/** Batches of one view since the last change of a kind. */
 interface Memo {
-  readonly head: number;
   /** Held by the clients that are being sent it, and given back with the last of them. */
   everything: WeakRef<Batch> | undefined;
   /** By the number that they begin after. */
   readonly since: Map<number, Batch | undefined>;
+}
+
+/** What was worked out since the last change of a kind, by key of the view. */
+interface Memos {
+  readonly head: number;
+  readonly ofViews: Map<string, Memo>;
 }
 
 /**
@@ -70,7 +75,7 @@ export class Catalogue {
   readonly #cache: ResourceCache;
   readonly #isOpen: () => boolean;
   readonly #maxPartBytes: number;
-  readonly #memos = new Map<string, Memo>();
+  readonly #memos = new Map<ResourceKind, Memos>();
 
   /** Parts have at most `maxPartBytes`, or are one resource. */
   constructor(cache: ResourceCache, isOpen: () => boolean, maxPartBytes: number) {
@@ -96,13 +101,12 @@ export class Catalogue {
   }
 
   #memo(kind: ResourceKind, view: CatalogueView): Memo {
-    const key = `${kind} ${view.key}`;
     const head = this.#cache.head(kind);
-    const memo = this.#memos.get(key);
-    if (memo?.head === head) return memo;
-    const fresh: Memo = { head, everything: undefined, since: new Map() };
-    this.#memos.set(key, fresh);
-    return fresh;
+    let memos = this.#memos.get(kind);
+    if (memos?.head !== head) this.#memos.set(kind, memos = { head, ofViews: new Map() });
+    let memo = memos.ofViews.get(view.key);
+    if (memo === undefined) memos.ofViews.set(view.key, memo = { everything: undefined, since: new Map() });
+    return memo;
   }
 
   #everything(kind: ResourceKind, anyView: CatalogueView): Batch {
