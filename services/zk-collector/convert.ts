@@ -46,7 +46,7 @@ export interface RegisteredInstance {
  * that Dubbo itself heeds: protocols, IPv6 and host names, weights, rules, instances that are switched off. The answer
  * depends on the records alone, not on their order; `report` is told of those that can't be used.
  *
- * About 9 µs per provider and 5 µs per consumer.
+ * About 0.1 ms for ten providers that are alike and three consumers (`npm run bench -- --only zk-conversion`).
  */
 export function convertInterface(
   record: InterfaceRecord,
