@@ -1,7 +1,6 @@
 import { setImmediate } from "node:timers";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { EntryLog, LogEvent } from "../../shared/entry-log/entry-log.ts";
-import type { Violation } from "../../shared/istio/mod.ts";
 import { cursorOf } from "../../shared/model/cursor.ts";
 import type { Profile } from "../../shared/model/profile.ts";
 import { resourceKinds } from "../../shared/model/manifest.ts";
@@ -14,14 +13,13 @@ import type { ResourceCache } from "./cache.ts";
 import { isResourceKind } from "./cache.ts";
 import { Confirmations } from "./confirmations.ts";
 import type { AggregatorMetrics } from "./metrics.ts";
-import { HeldEntries } from "./held-entries.ts";
-import { encodePrepared, manifestOf, prepareManifest, prepareResource } from "./present.ts";
-import type { PreparedResource } from "./present.ts";
+import { manifestOf, prepareManifest, prepareResource } from "./present.ts";
+import { Serving } from "./serving.ts";
+import type { Rejection } from "./serving.ts";
 import type { AggregatorState, StateHeader } from "./state/state-file.ts";
 import type { SyncGate } from "./sync-gate.ts";
 import { sourceKey } from "./sync-gate.ts";
 import type { AddressKeeper } from "./virtual-addresses/address-keeper.ts";
-import { EntryAddresses } from "./virtual-addresses/entry-addresses.ts";
 
 export interface IngestOptions {
   readonly cache: ResourceCache;
@@ -41,36 +39,16 @@ export interface EarlierState {
   load(): Promise<AggregatorState | undefined>;
 }
 
-/** A message on the stream that is not served as it is. */
-export interface Rejection {
-  readonly violations: readonly Violation[];
-  /** What clients get in its place. */
-  readonly serving: "nothing" | "the last good version" | "it all the same";
-}
-
 /** After so many events the event loop gets a turn, so that a large snapshot doesn't hold up clients and probes. */
 const eventsPerTurn = 200;
-
-const rangeIsFull: Violation = {
-  rule: "S5",
-  severity: "warning",
-  path: "spec.addresses",
-  message:
-    "no virtual address is left for its host: enlarge the range in virtualAddresses, or set releaseAfter lower",
-};
 
 /**
  * Reads the entry log into the cache. A reset of the log removes nothing by itself: what a source had before stays
  * served until that source has published a new sync marker, and only what it did not publish again goes then.
- *
- * An entry whose host has no virtual address yet is held back until it has: a client that saw it without first would
- * be told everything twice. Its neighbours are not held up, but «synced» is told only when it is served, too.
  */
 export class StreamIngest {
   readonly #options: IngestOptions;
-  readonly #addresses: EntryAddresses;
-  readonly #held = new HeldEntries<PreparedResource>();
-  readonly #rejections = new Map<string, Rejection>();
+  readonly #serving: Serving;
   readonly #confirmations = new Confirmations();
   /** Events by type that the metrics don't have yet. */
   readonly #uncounted = new Map<LogEvent["type"], number>();
@@ -86,17 +64,12 @@ export class StreamIngest {
 
   constructor(options: IngestOptions) {
     this.#options = options;
-    const { keeper, addressed = "none" } = options.addresses ?? {};
-    this.#addresses = new EntryAddresses(
-      keeper,
-      addressed,
-      (subject, addresses) => this.#addressed(subject, addresses),
-    );
+    this.#serving = new Serving({ ...options, onChange: () => this.#metricsAreDue() });
   }
 
   /** How many entries wait for a virtual address. */
   get held(): number {
-    return this.#held.size;
+    return this.#serving.held;
   }
 
   /** When the state was written that is served in place of an entry log that can't be read; undefined if none is. */
@@ -116,14 +89,14 @@ export class StreamIngest {
 
   /** Messages that are not served as they are, by subject. */
   get rejections(): ReadonlyMap<string, Rejection> {
-    return this.#rejections;
+    return this.#serving.rejections;
   }
 
   /** Follows the log until the signal aborts. */
   async run(entryLog: EntryLog, signal: AbortSignal): Promise<void> {
     let events = 0;
     for await (const event of entryLog.follow(allSubjects, signal)) {
-      if (events === 0) await this.#addresses.ready();
+      if (events === 0) await this.#serving.ready();
       if (this.#restoring !== undefined) await this.#restoring;
       if (event.type === "caught-up" && !this.#hasRead) await this.#firstRead(event.sequence);
       this.#handle(event);
@@ -137,7 +110,7 @@ export class StreamIngest {
    */
   state(): Omit<AggregatorState, "stream" | "writtenAt"> | undefined {
     const { cache, gate, addresses } = this.#options;
-    if (!this.#hasRead || !gate.open || this.#held.size > 0 || this.#confirmations.size > 0) return undefined;
+    if (!this.#hasRead || !gate.open || this.held > 0 || this.#confirmations.size > 0) return undefined;
     // Resources never change, so a list of them is a consistent picture, whatever happens while it is written.
     const resources = resourceKinds.flatMap((kind) => [...cache.allStored(kind)]);
     return {
@@ -148,7 +121,7 @@ export class StreamIngest {
         subject,
         cursor,
         framed,
-        virtual: this.#addresses.has(subject),
+        virtual: this.#serving.isVirtual(subject),
       })),
       claims: [...addresses?.keeper.claims() ?? []],
     };
@@ -163,7 +136,7 @@ export class StreamIngest {
     this.#restoring = this.#restore(state);
     await this.#restoring;
     this.#restoring = undefined;
-    this.#held.afterThese(() => this.#options.gate.openForState());
+    this.#serving.afterThese(() => this.#options.gate.openForState());
   }
 
   /** Takes over what the state has and the log doesn't, except for sources that have been read completely since. */
@@ -178,13 +151,13 @@ export class StreamIngest {
       if (
         id === undefined || !isResourceKind(id.kind) || !gate.states.has(sourceKey(id.registry, id.source))
       ) continue;
-      if (cache.stored(id.kind, subject) !== undefined || this.#held.has(subject)) continue;
+      if (cache.stored(id.kind, subject) !== undefined || this.#serving.holds(subject)) continue;
       if (this.#confirmations.isNewer(id.registry, id.source, markers)) continue;
       const manifest = manifestOf(id.kind, framed, virtual);
       const prepared = manifest && prepareManifest(subject, id, cursor, manifest, profile).prepared;
       if (prepared === undefined) continue;
       this.#confirmations.add(subject);
-      this.#present(prepared);
+      this.#serving.present(prepared);
     }
     this.#confirmations.remember(state.markers);
     this.#restored = state;
@@ -210,7 +183,7 @@ export class StreamIngest {
     } else {
       for (const { registry, source } of this.#confirmations.read) {
         this.#dropUnconfirmed(registry, source, sequence);
-        this.#held.afterThese(() => gate.markSynced(registry, source));
+        this.#serving.afterThese(() => gate.markSynced(registry, source));
       }
     }
     this.#restored = undefined;
@@ -240,7 +213,7 @@ export class StreamIngest {
     for (const kind of resourceKinds) {
       this.#confirmations.doubt(Array.from(cache.allStored(kind), ({ subject }) => subject));
     }
-    this.#confirmations.doubt(this.#held.subjects);
+    this.#confirmations.doubt(this.#serving.heldSubjects);
     const { unconfirmed } = this;
     if (this.#hasRead) {
       metrics.resets.inc();
@@ -254,7 +227,7 @@ export class StreamIngest {
   #caughtUp(sequence: number): void {
     const { cache, gate, log } = this.#options;
     this.#sequence = Math.max(this.#sequence, sequence);
-    this.#held.afterThese(() => gate.markCaughtUp());
+    this.#serving.afterThese(() => gate.markCaughtUp());
     log.info({ sequence, ...cache.count("ServiceEntry") }, "read the entry log to its end");
     this.#updateMetrics();
   }
@@ -278,78 +251,21 @@ export class StreamIngest {
   }
 
   #resource(subject: string, id: ResourceId, sequence: number, data: Uint8Array): void {
-    const { cache, profile } = this.#options;
+    const { profile } = this.#options;
     const cursor = cursorOf(this.#streamId, sequence);
     const { prepared, violations } = prepareResource(subject, id, cursor, data, profile);
-    if (violations.length === 0) {
-      this.#rejections.delete(subject);
-    } else {
-      const known = this.#held.has(subject) ||
-        (isResourceKind(id.kind) && cache.stored(id.kind, subject) !== undefined);
-      const serving = prepared !== undefined
-        ? "it all the same"
-        : known
-        ? "the last good version"
-        : "nothing";
-      this.#reject(subject, { violations, serving });
-    }
-    if (prepared !== undefined) this.#present(prepared);
-  }
-
-  #reject(subject: string, rejection: Rejection): void {
-    const { violations, serving } = rejection;
-    this.#rejections.set(subject, rejection);
-    this.#options.log.warn(
-      { subject, serving, violations: violations.slice(0, 3) },
-      "resource breaks Istio's rules",
-    );
-  }
-
-  /** Serves the resource, once its addresses are known. */
-  #present(prepared: PreparedResource): void {
-    const { subject, manifest } = prepared;
-    const assigned = this.#addresses.assign(subject, manifest);
-    if (assigned.type === "wait") this.#held.hold(subject, prepared);
-    else if (assigned.type === "none") this.#serve(prepared, undefined);
-    else this.#serve(prepared, assigned.addresses);
-  }
-
-  /** `addresses` is undefined for what is given none on purpose. */
-  #serve(prepared: PreparedResource, addresses: readonly string[] | undefined): void {
-    const { subject, manifest } = prepared;
-    this.#options.cache.put(manifest.kind, encodePrepared(prepared, addresses));
-    if (addresses?.length === 0) {
-      this.#reject(subject, { violations: [rangeIsFull], serving: "it all the same" });
-    }
-    this.#held.done(subject);
-  }
-
-  /** The addresses of a subject are known now, or are others. */
-  #addressed(subject: string, addresses: readonly string[]): void {
-    this.#metricsAreDue();
-    const held = this.#held.get(subject);
-    if (held !== undefined) return this.#serve(held, addresses);
-    const served = this.#options.cache.stored("ServiceEntry", subject);
-    const manifest = served && manifestOf("ServiceEntry", served.framed, true);
-    if (served === undefined || manifest === undefined) return;
-    if (this.#rejections.get(subject)?.violations[0] === rangeIsFull) this.#rejections.delete(subject);
-    const { registry, source, cursor } = served;
-    this.#serve({ subject, registry, source, cursor, manifest }, addresses);
+    this.#serving.judge(subject, violations, prepared !== undefined);
+    if (prepared !== undefined) this.#serving.present(prepared);
   }
 
   #delete(subject: string, sequence: number): void {
     this.#sequence = sequence;
     this.#confirmations.confirm(subject);
-    this.#rejections.delete(subject);
     this.#remove(subject, sequence);
   }
 
   #remove(subject: string, sequence: number): void {
-    this.#held.done(subject);
-    this.#addresses.forget(subject);
-    const kind = decodeSubject(subject)?.kind;
-    const cursor = cursorOf(this.#streamId, sequence);
-    if (kind !== undefined && isResourceKind(kind)) this.#options.cache.delete(kind, subject, cursor);
+    this.#serving.remove(subject, cursorOf(this.#streamId, sequence));
   }
 
   #marker(sequence: number, data: Uint8Array): void {
@@ -361,13 +277,12 @@ export class StreamIngest {
     const { registry, source, id } = marker.spec;
     if (!this.#confirmations.marker({ registry, source, id })) return;
     this.#dropUnconfirmed(registry, source, sequence);
-    this.#held.afterThese(() => this.#options.gate.markSynced(registry, source));
+    this.#serving.afterThese(() => this.#options.gate.markSynced(registry, source));
     this.#options.log.info({ registry, source, entries: marker.spec.entries }, "source is synced");
   }
 
   #dropUnconfirmed(registry: string, source: string, sequence: number): void {
     for (const subject of this.#confirmations.release(registry, source)) {
-      this.#rejections.delete(subject);
       this.#remove(subject, sequence);
       this.#options.log.info(
         { subject },
@@ -390,7 +305,7 @@ export class StreamIngest {
     const { cache, metrics } = this.#options;
     for (const [type, count] of this.#uncounted) metrics.events.inc({ type }, count);
     this.#uncounted.clear();
-    metrics.rejected.set(this.#rejections.size);
+    metrics.rejected.set(this.rejections.size);
     for (const kind of resourceKinds) metrics.resources.set({ kind }, cache.count(kind).resources);
     metrics.endpoints.set(cache.count("ServiceEntry").endpoints);
   }
