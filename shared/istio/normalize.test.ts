@@ -80,6 +80,19 @@ describe("normalizeForIstio()", () => {
     }));
   });
 
+  test("makes the labels of the entry valid, too", () => {
+    const manifest: ServiceEntryManifest = {
+      apiVersion: "networking.istio.io/v1",
+      kind: "ServiceEntry",
+      metadata: { name: "a", namespace: "b", labels: { path: "com.acme.Order$Item", registry: "zookeeper" } },
+      spec: { hosts: ["a.b"] },
+    };
+    expect(normalizeForIstio(manifest).metadata.labels).toEqual({
+      path: "com.acme.Order_Item",
+      registry: "zookeeper",
+    });
+  });
+
   test("loses no address and port", () => {
     const places = (manifest: ServiceEntryManifest) =>
       new Set(

@@ -74,6 +74,12 @@ function hasNoEndpoints(spec: ServiceEntrySpec): boolean {
     (spec.endpoints ?? []).length === 0;
 }
 
+function withOwnLabelsValid(metadata: ObjectMeta): ObjectMeta {
+  if (metadata.labels === undefined) return metadata;
+  const labels = repairLabels(metadata.labels);
+  return labels === metadata.labels ? metadata : { ...metadata, labels };
+}
+
 /** Sets or takes away {@link noEndpointsLabel}; the very same metadata if it is right already. */
 function withEndpointsMark(metadata: ObjectMeta, isEmpty: boolean): ObjectMeta {
   const mark = metadata.labels?.[noEndpointsLabel];
@@ -95,7 +101,7 @@ function withEndpointsMark(metadata: ObjectMeta, isEmpty: boolean): ObjectMeta {
  *
  * - Endpoints: in the order of {@link compareEndpoints}, one per address, ports and network. Of several the first in
  *   that order stays: the one with the most labels, then the one whose labels come first by code point.
- * - Labels of endpoints: valid by Istio's rules, see {@link repairLabels}. No endpoint is lost to a label.
+ * - Labels of the entry and of endpoints: valid by Istio's rules, see {@link repairLabels}. Nothing is lost to a label.
  * - Hosts, `exportTo` and subject alternative names: sorted, each once. Ports: sorted by number.
  * - {@link noEndpointsLabel} on a STATIC entry with neither endpoints nor a workload selector, and on no other.
  *
@@ -109,7 +115,7 @@ export function normalizeForIstio(manifest: ServiceEntryManifest): ServiceEntryM
   if (spec.subjectAltNames !== undefined) changed.subjectAltNames = uniqueTexts(spec.subjectAltNames);
   if (spec.ports !== undefined) changed.ports = sorted(spec.ports, comparePorts);
   if (spec.endpoints !== undefined) changed.endpoints = uniqueEndpoints(spec.endpoints);
-  const marked = withEndpointsMark(metadata, hasNoEndpoints(spec));
+  const marked = withEndpointsMark(withOwnLabelsValid(metadata), hasNoEndpoints(spec));
   const result = withSpec(manifest, changed);
   return marked === metadata ? result : { ...result, metadata: marked };
 }

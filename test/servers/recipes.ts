@@ -68,7 +68,7 @@ function dubbo(line: string, version: string) {
     properties: { dubbo: line },
     executable: "lib",
     expectedSeconds: 40,
-    quick: true,
+    quick: false,
   } as const satisfies MavenRecipe;
 }
 
@@ -105,7 +105,7 @@ export const recipes = {
     source: "apps/spring-zookeeper",
     executable: "spring-zookeeper-app.jar",
     expectedSeconds: 60,
-    quick: true,
+    quick: false,
   },
   // A foreign client in Go, for gRPC reflection and health.
   grpcurl: {
@@ -114,7 +114,7 @@ export const recipes = {
     package: "github.com/fullstorydev/grpcurl/cmd/grpcurl",
     executable: "grpcurl",
     expectedSeconds: 40,
-    quick: true,
+    quick: false,
   },
   "istiod-latest": {
     kind: "go-build",
