@@ -9,11 +9,20 @@ import { accepts, orDispose, ServerProcess } from "./server-process.ts";
 /** Which stock istiod: the newest commit, or one shortly before 1.22. */
 export type IstiodVersion = "latest" | "1.22";
 
+/** An entry of `configSources` in the mesh configuration. */
+export interface ConfigSource {
+  readonly address: string;
+  readonly tlsSettings?: Readonly<Record<string, unknown>>;
+}
+
 /** How to run an istiod. */
 export interface IstiodOptions {
   readonly version: IstiodVersion;
-  /** Its configuration sources, e.g. `127.0.0.1:16010`; `xds://` is put before an address without a scheme. */
-  readonly mcpAddresses: readonly string[];
+  /**
+   * Its configuration sources, e.g. `127.0.0.1:16010`; `xds://` is put before an address without a scheme. Or whole ones,
+   * as in its mesh configuration.
+   */
+  readonly mcpAddresses: readonly (string | ConfigSource)[];
   /** More lines of the mesh configuration (YAML). */
   readonly meshConfig?: string;
   /** Environment variables, e.g. `REVISION`. */
@@ -127,9 +136,10 @@ export async function startIstiod(options: IstiodOptions): Promise<Istiod> {
 
 /** JSON is YAML, and quotes any address safely. */
 function meshConfig({ mcpAddresses, meshConfig = "" }: IstiodOptions): string {
-  const sources = mcpAddresses.map((address) => ({
-    address: address.includes("://") ? address : `xds://${address}`,
-  }));
+  const sources = mcpAddresses.map((source) => {
+    if (typeof source !== "string") return source;
+    return { address: source.includes("://") ? source : `xds://${source}` };
+  });
   return [
     'accessLogFile: ""',
     "trustDomain: cluster.local",
