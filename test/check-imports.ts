@@ -1,16 +1,16 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 
-/** The parts of a collector that turn an answer of a registry into manifests, without I/O. */
+/** The parts of a collector that turn an answer of a registry into manifests, and how it reads its options. */
 const pureCollectorCode =
-  /^services\/[^/]+-collector\/(?:convert|decode|application-splitter|registry-view)[^/]*\.ts$/;
+  /^services\/[^/]+-collector\/(?:convert|decode|application-splitter|registry-view|zookeeper-options)[^/]*\.ts$/;
 
 /**
  * The direction of imports: services → shared → protos.
  *
  * - No service imports another one, except that `all-in-one` is all of them in one process, and that `meshctl convert`
- *   runs what the collectors do with an answer: splitting, decoding, the registry's view and conversion, all without
- *   I/O.
+ *   runs what the collectors do with an answer: splitting, decoding, the registry's view and conversion; and that it
+ *   connects as they do.
  * - Tests may import anything, and nothing else imports a test. Tests are everything below `test/`, and anywhere else
  *   `*.test.ts` and `*-rig.ts` (what several tests beside the code share).
  */

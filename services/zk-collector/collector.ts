@@ -7,22 +7,22 @@ import type { Manifest, ServiceEntryManifest } from "../../shared/model/manifest
 import { errorText } from "../../shared/runtime/errors.ts";
 import type { Logger } from "../../shared/runtime/log.ts";
 import type { ZooKeeper } from "../../shared/zookeeper/zookeeper.ts";
-import { ApplicationRegistry } from "./application-registry.ts";
-import { CallModel } from "./call-model.ts";
+import { ApplicationRegistry } from "./applications/application-registry.ts";
+import { CallModel } from "./calls/call-model.ts";
 import { ChangeQueue } from "./change-queue.ts";
 import { InvalidRecords } from "./invalid-records.ts";
 import { LossWindow } from "./loss-window.ts";
-import { askingInstances } from "./metadata-ask.ts";
-import { MetadataResolver } from "./metadata-resolver.ts";
+import { askingInstances } from "./applications/metadata-ask.ts";
+import { MetadataResolver } from "./applications/metadata-resolver.ts";
 import { RegistryTree } from "./registry-tree.ts";
 import { parseResyncSchedule } from "./resync-schedule.ts";
 import { interfaceKey, ServiceCatalogue, springKey } from "./service-catalogue.ts";
 import type { ResourceName } from "./service-catalogue.ts";
-import { Sidecars } from "./sidecars.ts";
+import { Sidecars } from "./calls/sidecars.ts";
 import { TreeFollower } from "./tree-follower.ts";
 import type { TreePath } from "./tree-paths.ts";
 import { WorkSignal } from "./work-signal.ts";
-import { zookeeperRules } from "./zookeeper-rules.ts";
+import { zookeeperRules } from "./conversion/zookeeper-rules.ts";
 
 /** What a collector of ZooKeeper needs. */
 export interface ZooKeeperCollectorOptions {
@@ -162,15 +162,19 @@ export class ZooKeeperCollector {
           metrics.polled(true, seconds);
           this.#readNothing = this.#providerCount === 0;
           this.#work.call();
-          void this.#applications.settled().then(() => {
-            this.#complete = true;
-            this.#work.call();
-          });
+          void this.#completeWithApplications();
         },
         readFailed: (seconds) => metrics.polled(false, seconds),
       },
       log,
     });
+  }
+
+  /** What was read is complete when it is known what its applications offer, as far as that can be known now. */
+  async #completeWithApplications(): Promise<void> {
+    await this.#applications.settled();
+    this.#complete = true;
+    this.#work.call();
   }
 
   #changed(key: string, cameOrWent: number): void {

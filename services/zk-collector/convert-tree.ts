@@ -1,18 +1,18 @@
 import type { LoadedConfig } from "../../shared/config/mod.ts";
 import { MockService } from "../../shared/conversion/mock-service.ts";
 import type { Manifest } from "../../shared/model/manifest.ts";
-import { ApplicationRegistry } from "./application-registry.ts";
-import { CallModel } from "./call-model.ts";
-import type { MetadataAccess } from "./metadata-resolver.ts";
-import { MetadataResolver } from "./metadata-resolver.ts";
-import type { InvalidRecord } from "./registry-records.ts";
+import { ApplicationRegistry } from "./applications/application-registry.ts";
+import { CallModel } from "./calls/call-model.ts";
+import type { MetadataAccess } from "./applications/metadata-resolver.ts";
+import { MetadataResolver } from "./applications/metadata-resolver.ts";
+import type { InvalidRecord } from "./conversion/registry-records.ts";
 import type { Directory } from "./registry-tree.ts";
 import { RegistryTree } from "./registry-tree.ts";
 import { ServiceCatalogue } from "./service-catalogue.ts";
-import { Sidecars } from "./sidecars.ts";
+import { Sidecars } from "./calls/sidecars.ts";
 import type { UrlKind } from "./tree-paths.ts";
 import { pathClassifier } from "./tree-paths.ts";
-import { zookeeperRules } from "./zookeeper-rules.ts";
+import { zookeeperRules } from "./conversion/zookeeper-rules.ts";
 
 /** A node of a ZooKeeper tree: its full path, and its content as text (null: none). */
 export interface TreeNode {

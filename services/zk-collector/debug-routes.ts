@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { compareCodePoints } from "../../shared/istio/mod.ts";
-import type { RegisteredInstance } from "./convert.ts";
+import type { RegisteredInstance } from "./conversion/convert-interface.ts";
 
 /** The instances of one interface by service key (`interface:group:version`), those that selectors leave out too. */
 export type RegisteredInterface = readonly [

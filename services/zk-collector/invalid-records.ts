@@ -1,6 +1,6 @@
 import type { CollectorMetrics } from "../../shared/collector/collector-metrics.ts";
 import type { Logger } from "../../shared/runtime/log.ts";
-import type { InvalidRecord } from "./registry-records.ts";
+import type { InvalidRecord } from "./conversion/registry-records.ts";
 
 /** So many are shown in the debug API, and remembered as logged. */
 const maxShown = 1000;

@@ -1,13 +1,13 @@
 import type { MockService } from "../../shared/conversion/mock-service.ts";
 import type { ServiceEntryManifest } from "../../shared/model/manifest.ts";
-import type { ApplicationRegistry } from "./application-registry.ts";
-import type { CallModel } from "./call-model.ts";
-import { convertInterface, registeredInstances } from "./convert.ts";
-import type { ConvertedService, RegisteredInstance } from "./convert.ts";
-import type { InterfaceRecord, InvalidRecord } from "./registry-records.ts";
+import type { ApplicationRegistry } from "./applications/application-registry.ts";
+import type { CallModel } from "./calls/call-model.ts";
+import { convertInterface, registeredInstances } from "./conversion/convert-interface.ts";
+import type { ConvertedService, RegisteredInstance } from "./conversion/convert-interface.ts";
+import type { InterfaceRecord, InvalidRecord } from "./conversion/registry-records.ts";
 import type { RegistryTree } from "./registry-tree.ts";
-import { convertSpringService } from "./spring-service.ts";
-import type { ZookeeperRules } from "./zookeeper-rules.ts";
+import { convertSpringService } from "./applications/spring-service.ts";
+import type { ZookeeperRules } from "./conversion/zookeeper-rules.ts";
 
 /** Identity of a published resource. */
 export interface ResourceName {

@@ -79,7 +79,7 @@ export class TreeReader {
       this.#options.classify(`${this.#interfacesPath}/${name}`).kind === "interface-directory"
     );
     const present = new Set(nodes.map(decodeInterfaceName));
-    for (const name of [...this.#options.tree.interfaces]) {
+    for (const name of this.#options.tree.interfaces) {
       if (present.has(name)) continue;
       for (const { directory } of this.#directories) this.#replace(name, directory, []);
     }

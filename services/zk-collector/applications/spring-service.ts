@@ -1,0 +1,168 @@
+import type { InstanceServiceRules, ServiceInstance } from "../../../shared/conversion/instance-service.ts";
+import { convertInstanceService } from "../../../shared/conversion/instance-service.ts";
+import {
+  isIpAddress,
+  isWildcardHost,
+  parseProtocol,
+  protocolTraits,
+  safeHost,
+} from "../../../shared/istio/mod.ts";
+import type { ServiceEntryManifest } from "../../../shared/model/manifest.ts";
+import type { Profile } from "../../../shared/model/profile.ts";
+import type { SpringInstance } from "./application-node.ts";
+import type { InvalidRecord } from "../conversion/registry-records.ts";
+import type { ZookeeperRules } from "../conversion/zookeeper-rules.ts";
+
+const nameAnnotation = "meshregistry.io/spring-name";
+
+/** Metadata that say something to a registry, and nothing to a mesh. */
+const noLabels: ReadonlySet<string> = new Set(["instance_status"]);
+
+/** How an instance is reached as a part of the whole service. */
+interface Reached {
+  readonly instance: SpringInstance;
+  readonly port: number;
+}
+
+/**
+ * Converts a Spring Cloud service to its ServiceEntry; none without a usable instance. `name` is the form that groups,
+ * `instances` are all that have it, below whatever root, in any order. What can't be used is reported; instances that
+ * are out of service are only left out. The rules are in `docs/zookeeper-applications.md`.
+ */
+export function convertSpringService(
+  name: string,
+  instances: Iterable<SpringInstance>,
+  rules: ZookeeperRules,
+  report: (invalid: InvalidRecord) => void,
+): ServiceEntryManifest[] {
+  const filter = rules.filterOf(name);
+  const usable: SpringInstance[] = [];
+  for (const instance of instances) {
+    if (!instance.enabled || instance.status !== "UP") continue;
+    const relabelled = withMetadata(instance, rules);
+    if (!isAddress(instance.host)) report({ path: instance.path, reason: "its address is none" });
+    else if (filter(relabelled.metadata, instance.host)) usable.push(relabelled);
+  }
+  const { protocol, reached } = reachedBy(usable, report);
+  const kept = weighted(latest(reached));
+  if (kept.length === 0) return [];
+  const host = springHost(name, rules.profile);
+  const manifests = convertInstanceService(host, kept, springRules(protocol, rules));
+  return rules.profile === "slime" || host === name ? manifests : manifests.map((manifest) => (
+    { ...manifest, metadata: { ...manifest.metadata, annotations: { [nameAnnotation]: name } } }
+  ));
+}
+
+/**
+ * The host of a Spring Cloud service: its name, in the `istio` profile made DNS-safe and without dots (then a hash
+ * tells names apart), because hosts of Dubbo interfaces always have one.
+ */
+export function springHost(name: string, profile: Profile): string {
+  if (profile === "slime") return name;
+  // Two characters for each, so that no other name comes out the same.
+  return safeHost(name.replaceAll(/[.\0]/g, (character) => character === "." ? "\0\u0001" : "\0\u0002"));
+}
+
+/**
+ * The ports of the source, but that callers who know the service's name only find it: on 80, or 443, unless the source
+ * says otherwise.
+ */
+function springRules(protocol: string, rules: ZookeeperRules): InstanceServiceRules {
+  const known = parseProtocol(protocol);
+  const usual = protocol === "https" ? 443 : known !== undefined && protocolTraits(known).http ? 80 : 0;
+  const svcPort = rules.svcPort === 0 ? usual : rules.svcPort;
+  return {
+    registry: "zookeeper",
+    profile: rules.profile,
+    environment: rules.environment,
+    svcProtocol: protocol,
+    genericProtocol: false,
+    svcPort,
+    instancePortAsSvcPort: rules.instancePortAsSvcPort || svcPort === 0,
+    defaultServiceNs: "",
+    resourceNs: rules.resourceNs,
+    k8sDomainSuffix: false,
+    nsHost: false,
+    enableProjectCode: false,
+    nameSuffix: "",
+  };
+}
+
+/**
+ * A port has one protocol. Spring's clients speak HTTPS to instances with a port for it: if all have one, so does the
+ * service. Otherwise it is HTTP (or what all instances say in their metadata), without those that have HTTPS only.
+ */
+function reachedBy(
+  instances: readonly SpringInstance[],
+  report: (invalid: InvalidRecord) => void,
+): { protocol: string; reached: Reached[] } {
+  const reached: Reached[] = [];
+  if (instances.every(({ sslPort }) => sslPort !== undefined)) {
+    for (const instance of instances) {
+      if (instance.sslPort !== undefined) reached.push({ instance, port: instance.sslPort });
+    }
+    return { protocol: "https", reached };
+  }
+  for (const instance of instances) {
+    if (instance.port !== undefined) reached.push({ instance, port: instance.port });
+    else {report({
+        path: instance.path,
+        reason: "it has a port for HTTPS only, others of its service have none",
+      });}
+  }
+  const words = new Set(
+    reached.map(({ instance }) => instance.metadata["protocol"]?.toLowerCase() ?? "http"),
+  );
+  const [word = "http"] = words;
+  const isKnown = parseProtocol(word) !== undefined || word === "tri" || word === "triple";
+  return { protocol: words.size === 1 && isKnown ? word : "http", reached };
+}
+
+/** A crashed instance's node outlives it by up to a session's length, under another id: the later one counts. */
+function latest(reached: readonly Reached[]): Reached[] {
+  const byAddress = new Map<string, Reached>();
+  for (const candidate of reached) {
+    const address = `${candidate.instance.host} ${candidate.port}`;
+    const known = byAddress.get(address);
+    if (known === undefined || isLater(candidate.instance, known.instance)) byAddress.set(address, candidate);
+  }
+  return [...byAddress.values()];
+}
+
+function isLater(a: SpringInstance, b: SpringInstance): boolean {
+  const difference = a.registeredAtMs - b.registeredAtMs;
+  return difference === 0 ? a.path > b.path : difference > 0;
+}
+
+/** Weights count if all instances have one, in whole numbers; those that weigh nothing get nothing. */
+function weighted(reached: readonly Reached[]): ServiceInstance[] {
+  const weights = reached.map(({ instance }) => weightOf(instance.metadata["weight"]));
+  const count = weights.every((weight) => weight !== undefined) &&
+    weights.some((weight) => weight !== weights[0]);
+  // Envoy adds up the weights of a locality in 32 bits.
+  const largest = Math.floor(0xffff_ffff / Math.max(1, reached.length));
+  const services: ServiceInstance[] = [];
+  for (const [index, { instance, port }] of reached.entries()) {
+    const weight = count ? Math.min(weights[index] ?? 0, largest) : undefined;
+    if (weight === 0) continue;
+    services.push({ id: instance.id, address: instance.host, port, metadata: instance.metadata, weight });
+  }
+  return services;
+}
+
+function weightOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^[0-9]{1,10}$/.test(text) ? Number(text) : undefined;
+}
+
+function withMetadata(instance: SpringInstance, { relabel }: ZookeeperRules): SpringInstance {
+  const metadata: Record<string, string> = Object.create(null);
+  for (const [key, value] of Object.entries(instance.metadata)) if (!noLabels.has(key)) metadata[key] = value;
+  relabel?.(metadata);
+  return { ...instance, metadata };
+}
+
+/** What an endpoint of a ServiceEntry may have; `0.0.0.0` is everybody's address. */
+function isAddress(host: string): boolean {
+  if (isIpAddress(host)) return host !== "0.0.0.0" && host !== "::";
+  return isWildcardHost(host) && !host.includes("*");
+}
