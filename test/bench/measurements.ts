@@ -7,6 +7,7 @@ import { idle } from "./idle.ts";
 import { latency } from "./latency.ts";
 import type { Measurement } from "./measurement.ts";
 import { push } from "./push.ts";
+import { transport } from "./transport.ts";
 import { zookeeperConversion } from "./zookeeper-conversion.ts";
 
 /** All measurements, in the order in which they run. */
@@ -17,6 +18,7 @@ export const measurements: readonly Measurement[] = [
   aggregatorLoad,
   encode,
   push,
+  transport,
   changes,
   latency,
   idle,

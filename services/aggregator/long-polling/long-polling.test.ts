@@ -51,7 +51,7 @@ async function serve(options: Partial<LongPollingOptions> = {}, maxStreams = 100
   const poll = async (query: Readonly<Record<string, string>> = {}, signal?: AbortSignal) => {
     const search = new URLSearchParams({ typeUrl, ...query });
     const response = await fetch(
-      `http://${server.address}/configs?${search}`,
+      `http://${server.address}/configs?${search.toString()}`,
       signal === undefined ? {} : { signal },
     );
     const body = Buffer.from(await response.arrayBuffer());

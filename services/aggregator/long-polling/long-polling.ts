@@ -109,13 +109,14 @@ export class LongPollingServer implements AsyncDisposable {
   /** The version of what the client doesn't have; undefined if there is none in time, or nobody listens any more. */
   async #newVersion(poll: Poll, signal: AbortSignal): Promise<string | undefined> {
     const { gate } = this.#context;
-    const { promise: timeIsOver, resolve: end } = Promise.withResolvers<void>();
-    const timer = setTimeout(end, this.#intervalMs);
-    signal.addEventListener("abort", () => end(), { once: true });
+    const { promise: ended, resolve: resolveEnded } = Promise.withResolvers<void>();
     let isTimeOver = signal.aborted;
-    const ended = timeIsOver.then(() => {
+    const end = () => {
       isTimeOver = true;
-    });
+      resolveEnded();
+    };
+    const timer = setTimeout(end, this.#intervalMs);
+    signal.addEventListener("abort", end, { once: true });
     try {
       for (;;) {
         const version = gate.open ? this.#configs.version(poll) : undefined;
