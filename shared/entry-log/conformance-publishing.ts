@@ -71,6 +71,24 @@ export function testPublishing(kit: () => ConformanceKit): void {
     expect(texts).toEqual({ [subject("before")]: "1", [subject("after")]: "1" });
   });
 
+  test("who knows of no message can't know of a deletion: what was deleted is created again", async () => {
+    const { log } = kit();
+    const large = { subject: subject("large"), data: manyEndpoints(20_000, true) };
+    await log.publish([put("a", "1"), large], never);
+    await log.publish([{ subject: subject("a"), data: null }, { ...large, data: null }], never);
+    const results = await log.publish([
+      { ...put("a", "2"), expectedSequence: 0 },
+      { ...large, expectedSequence: 0 },
+    ], never);
+    expect(results.map(({ status }) => status)).toEqual(["stored", "stored"]);
+    const [lost] = await log.publish([{ ...put("a", "3"), expectedSequence: 0 }], never);
+    expect(lost?.status).toBe("conflict");
+    const sizes = Object.fromEntries(
+      (await readAll(log, allSubjects)).map((each) => [each.subject, each.data.length]),
+    );
+    expect(sizes).toEqual({ [subject("a")]: 1, [large.subject]: large.data.length });
+  });
+
   test("several records of one subject in one call are stored in order", async () => {
     const { log } = kit();
     const results = await log.publish(

@@ -46,9 +46,12 @@ export class EmbeddedEntryLog implements EntryLog {
     const unfit = unfitSubject(record.subject, this.#root);
     if (unfit !== undefined) return { status: "rejected", reason: unfit };
     const last = this.#entries.get(record.subject);
-    if (record.expectedSequence !== undefined && record.expectedSequence !== (last?.sequence ?? 0)) {
-      return { status: "conflict" };
-    }
+    const { expectedSequence } = record;
+    const isAbsent = last === undefined || last.data === null;
+    if (
+      expectedSequence !== undefined && expectedSequence !== last?.sequence &&
+      !(isAbsent && expectedSequence === 0)
+    ) return { status: "conflict" };
     this.#lastSequence++;
     const stored: Stored = { subject: record.subject, sequence: this.#lastSequence, data: record.data };
     this.#entries.delete(record.subject);

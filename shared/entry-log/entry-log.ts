@@ -42,8 +42,8 @@ export interface LogRecord {
   readonly subject: string;
   readonly data: Uint8Array | null;
   /**
-   * The sequence of the subject's last message as the publisher knows it (0: the subject has none). Without it the
-   * record is stored unconditionally.
+   * The sequence of the subject's last message as the publisher knows it (0: the subject has none, or was deleted:
+   * who reads back can't tell). Without it the record is stored unconditionally.
    */
   readonly expectedSequence?: number;
 }

@@ -96,7 +96,11 @@ export class Publisher {
       : await this.#explain(subject, headers, failedPart, signal);
     if (result.status === "stored") this.#parts.onStored(subject, parts);
     else if (parts !== undefined) this.#parts.remove(subject, parts);
-    return result;
+    if (result.status !== "conflict" || expectedSequence !== 0) return result;
+    // Rare: a deletion is a message as well, until its time is over.
+    const last = await this.#lastOf(subject, signal);
+    if (last === undefined || !isDeletion(last.headers)) return result;
+    return await this.#send({ ...record, expectedSequence: last.sequence }, body, signal);
   }
 
   #markAsTombstone(headers: MsgHdrs): void {
@@ -141,15 +145,24 @@ export class Publisher {
 
   /** The sequence of our own message, if it is the subject's last: an attempt that seemed to fail had succeeded. */
   async #findOwn(subject: string, id: string, signal: AbortSignal): Promise<number | undefined> {
+    const last = await this.#lastOf(subject, signal);
+    return last?.headers?.get(wireHeaders.id) === id ? last.sequence : undefined;
+  }
+
+  async #lastOf(subject: string, signal: AbortSignal) {
     const backoff = new Backoff();
     for (;;) {
       const connection = await this.#context.link.ready(signal);
       try {
-        const last = await lastOf(this.#context, connection, subject);
-        return last?.headers?.get(wireHeaders.id) === id ? last.sequence : undefined;
+        return await lastOf(this.#context, connection, subject);
       } catch {
         await backoff.wait(signal);
       }
     }
   }
+}
+
+function isDeletion(headers: MsgHdrs | undefined): boolean {
+  return headers !== undefined &&
+    (headers.get(wireHeaders.operation) === "delete" || headers.has(wireHeaders.marker));
 }
