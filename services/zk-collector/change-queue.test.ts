@@ -7,10 +7,10 @@ describe("ChangeQueue", () => {
     queue.mark("came", 1, 0);
     queue.mark("went", -1, 0);
     expect(queue.takeDue(0, true)).toEqual(new Set(["came"]));
-    const wait = queue.msUntilDue(0) ?? 0;
+    const wait = queue.msUntilDue(0, true) ?? 0;
     expect(wait).toBeGreaterThan(0);
     expect(queue.takeDue(wait, true)).toEqual(new Set(["went"]));
-    expect(queue.msUntilDue(wait)).toBeUndefined();
+    expect(queue.msUntilDue(wait, true)).toBeUndefined();
   });
 
   it("takes a node that is deleted and created again for one change", () => {
@@ -26,7 +26,11 @@ describe("ChangeQueue", () => {
     queue.mark("went", -1, 0);
     queue.mark("went", 1, 1);
     queue.mark("came", 1, 1);
+    expect(queue.msUntilDue(0, false)).toBe(1);
     expect(queue.takeDue(100, false)).toEqual(new Set(["came"]));
+    // Who waits for what isn't handed out would never sleep.
+    expect(queue.msUntilDue(100, false)).toBeUndefined();
+    expect(queue.msUntilDue(100, true)).toBe(0);
     expect(queue.takeDue(100, true)).toEqual(new Set(["went"]));
   });
 

@@ -60,12 +60,13 @@ export class ChangeQueue {
     this.#waiting.clear();
   }
 
-  /** How long until something is due, in milliseconds; undefined if nothing waits. */
-  msUntilDue(nowMs: number): number | undefined {
-    if (this.#waiting.size === 0) return undefined;
-    let dueAtMs = Number.POSITIVE_INFINITY;
-    for (const waiting of this.#waiting.values()) dueAtMs = Math.min(dueAtMs, waiting.dueAtMs);
-    return Math.max(0, dueAtMs - nowMs);
+  /** How long until {@link takeDue} takes something, in milliseconds; undefined if nothing waits for that. */
+  msUntilDue(nowMs: number, losses: boolean): number | undefined {
+    let next: number | undefined;
+    for (const { dueAtMs, lost } of this.#waiting.values()) {
+      if (!lost || losses) next = Math.min(next ?? dueAtMs, dueAtMs);
+    }
+    return next === undefined ? undefined : Math.max(0, next - nowMs);
   }
 
   #debounce(key: string, nowMs: number): number {

@@ -260,7 +260,8 @@ export class ZooKeeperCollector {
     const { publisher } = this.#options;
     const nowMs = performance.now();
     const massLoss = this.#isMassLoss(nowMs);
-    if (this.#holding && publisher.held().size === 0) this.#compareDue = true;
+    // Released by hand; or what changed may be what is held, or find its time over.
+    if (this.#holding && (publisher.held().size === 0 || this.#queue.size > 0)) this.#compareDue = true;
     const compare = publisher.needsCompleteRead ||
       ((massLoss || this.#compareDue) && !this.follower.isReading &&
         nowMs >= this.#comparedAtMs + minCompareMs);

@@ -54,6 +54,7 @@ export class TreeFollower {
   #hasTreeWatch = false;
   #following = false;
   #synced = false;
+  #reading = false;
   #lastSuccessMs: number | undefined;
   #lastError: string | undefined;
   #wake = new AbortController();
@@ -75,6 +76,13 @@ export class TreeFollower {
   /** True once everything was read. */
   get synced(): boolean {
     return this.#synced;
+  }
+
+  /**
+   * True from the begin of a complete read until one is complete: what is missing meanwhile may be half of a loss.
+   */
+  get isReading(): boolean {
+    return this.#reading;
   }
 
   /** When everything was read last, in milliseconds of `performance.now()`. */
@@ -122,10 +130,12 @@ export class TreeFollower {
       await zooKeeper.connected(signal);
       startMs = performance.now();
       await this.#watch();
+      this.#reading = true;
       await this.#reader.readAll(atOnce);
       this.#lastSuccessMs = performance.now();
       this.#lastError = undefined;
       this.#synced = true;
+      this.#reading = false;
       this.#backoff.reset();
       listener.readCompletely((this.#lastSuccessMs - startMs) / 1000);
     } catch (error) {
