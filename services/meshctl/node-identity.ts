@@ -6,9 +6,13 @@ import type { Node } from "../../protos/gen/envoy/config/core/v3/base_pb.ts";
 /**
  * Who we say we are: the node of a stock istiod that runs in the pod `meshctl` of a namespace called like this host.
  * Servers tell istiods from proxies by `GENERATOR`; the version is the one that istiod itself fakes. A `revision` is
- * sent as istiod sends its own: the server then leaves out what is labelled for another.
+ * sent as istiod sends its own: the server then leaves out what is labelled for another. `more` is metadata that a
+ * stock istiod doesn't have.
  */
-export function istiodNode(revision: string | undefined): Node {
+export function istiodNode(
+  revision: string | undefined,
+  more: Readonly<Record<string, string>> = {},
+): Node {
   const host = (hostname().split(".")[0] ?? "").replaceAll(/[^A-Za-z0-9-]/g, "-") || "localhost";
   return create(NodeSchema, {
     id: `sidecar~127.0.0.1~meshctl.${host}~${host}.svc.cluster.local`,
@@ -16,6 +20,7 @@ export function istiodNode(revision: string | undefined): Node {
       GENERATOR: "api",
       ISTIO_VERSION: "65536.65536.65536",
       ...(revision === undefined ? {} : { ISTIO_REVISION: revision }),
+      ...more,
     },
   });
 }

@@ -1,153 +1,124 @@
-import { fromBinary, toJson } from "@bufbuild/protobuf";
-import type { Any } from "@bufbuild/protobuf/wkt";
-import { timestampDate } from "@bufbuild/protobuf/wkt";
-import type { DiscoveryResponse } from "../../protos/gen/envoy/service/discovery/v3/discovery_pb.ts";
-import { ResourceSchema } from "../../protos/gen/istio/mcp/v1alpha1/resource_pb.ts";
-import type { Resource } from "../../protos/gen/istio/mcp/v1alpha1/resource_pb.ts";
-import { ServiceEntrySchema } from "../../protos/gen/istio/networking/v1alpha3/service_entry_pb.ts";
-import { SidecarSchema } from "../../protos/gen/istio/networking/v1alpha3/sidecar_pb.ts";
 import { compareCodePoints } from "../../shared/istio/mod.ts";
-import { errorText } from "../../shared/runtime/errors.ts";
+import { showResource } from "./envelope.ts";
+import type { SentResource } from "./envelope.ts";
 import { isSameContent } from "./resource.ts";
 import type { Change, ShownResource } from "./resource.ts";
-import { splitTypeUrl } from "./type-url.ts";
+import type { TypeUpdate } from "./type-update.ts";
 
-/** What a response changed, and what is odd about it. */
-export interface AppliedResponse {
+/** What an update changed, and what is odd about it. */
+export interface AppliedUpdate {
   readonly changes: readonly Change[];
-  /** How many resources the response had. */
-  readonly count: number;
-  /** Sentences about resources that istiod would not take as they are. */
+  /** Sentences about what a client would not take as it is, and about what the protocol doesn't allow. */
   readonly problems: readonly string[];
 }
 
-/** One resource as it was sent: kept encoded, because a large catalogue is mostly never looked at again. */
-interface Known {
-  readonly bytes: Uint8Array;
-  readonly version: string;
-}
-
-const mcpResource = "istio.mcp.v1alpha1.Resource";
+/** How many names a sentence has before the rest is only counted. */
+const namedResources = 3;
 
 /**
- * What an istiod holds of one type: each response replaces the whole, and what is missing is deleted. Survives
- * reconnects, so that afterwards only real changes show.
+ * What a client holds of one type, by the rules of its dialect. Survives reconnects, so that afterwards only real
+ * changes show.
  */
 export class TypeView {
   readonly typeUrl: string;
-  #known = new Map<string, Known>();
+  readonly #known = new Map<string, SentResource>();
 
   constructor(typeUrl: string) {
     this.typeUrl = typeUrl;
   }
 
-  /** Applies a response by istiod's rules: what can't be decoded counts as missing. Changes are sorted by name. */
-  apply({ resources }: DiscoveryResponse): AppliedResponse {
-    const before = this.#known;
-    const problems: string[] = [];
-    const changes: Change[] = [];
-    const now = new Map<string, Known>();
-    for (const [index, any] of resources.entries()) {
-      const envelope = openEnvelope(any);
-      if (typeof envelope === "string") {
-        problems.push(`resource ${index + 1} of ${this.typeUrl}: ${envelope}; istiod would skip it`);
-        continue;
-      }
-      const { name, version } = envelope;
-      if (now.has(name)) problems.push(`${name} comes twice in one response; the later one wins`);
-      now.set(name, { bytes: any.value, version });
-    }
-    for (const [name, known] of now) {
-      const change = this.#compare(name, known, before.get(name), problems);
-      if (change !== undefined) changes.push(change);
-    }
-    for (const [name, known] of before) {
-      if (now.has(name)) continue;
-      changes.push({ change: "deleted", resource: this.#show(known), origin: { version: known.version } });
-    }
-    this.#known = now;
-    changes.sort((a, b) => byName(a.resource, b.resource));
-    return { changes, count: now.size, problems };
+  /** How many resources it holds. */
+  get size(): number {
+    return this.#known.size;
   }
 
-  #compare(name: string, now: Known, before: Known | undefined, problems: string[]): Change | undefined {
-    if (before === undefined) {
-      return { change: "added", resource: this.#show(now), origin: { version: now.version } };
+  /** The version of each resource by its name: with these a Delta client begins when it connects again. */
+  versions(): Record<string, string> {
+    return Object.fromEntries(this.#known.values().map(({ name, version }) => [name, version]));
+  }
+
+  /** Applies an update. Changes are sorted by name. */
+  apply(update: TypeUpdate): AppliedUpdate {
+    const problems = [...update.problems];
+    const changes: Change[] = [];
+    const sent = this.#distinct(update.resources, problems);
+    if (!update.isComplete) problems.push(...this.#repeated(sent));
+    for (const name of this.#gone(update, sent, problems)) {
+      const known = this.#known.get(name);
+      this.#known.delete(name);
+      if (known === undefined) continue;
+      changes.push({ change: "deleted", resource: this.#show(known), origin: { version: known.version } });
     }
-    const sameVersion = now.version === before.version;
+    for (const [name, resource] of sent) {
+      const change = this.#compare(resource, this.#known.get(name), problems);
+      if (change !== undefined) changes.push(change);
+      this.#known.set(name, resource);
+    }
+    changes.sort((a, b) => byName(a.resource, b.resource));
+    return { changes, problems };
+  }
+
+  #distinct(resources: readonly SentResource[], problems: string[]): Map<string, SentResource> {
+    const sent = new Map<string, SentResource>();
+    for (const resource of resources) {
+      const { name } = resource;
+      if (sent.has(name)) problems.push(`${name} comes twice in one response; the later one wins`);
+      sent.set(name, resource);
+    }
+    return sent;
+  }
+
+  /** Complaints about what comes again though nothing has changed: only complete updates may repeat. */
+  #repeated(sent: ReadonlyMap<string, SentResource>): string[] {
+    const again: string[] = [];
+    for (const [name, { version, bytes }] of sent) {
+      const known = this.#known.get(name);
+      if (known?.version === version && Buffer.compare(known.bytes, bytes) === 0) again.push(name);
+    }
+    if (again.length === 0) return [];
+    const rest = again.length > namedResources ? ", …" : "";
+    const isEverything = again.length > 1 && this.#known.keys().every((name) => sent.has(name));
+    return [
+      `${again.length} of ${sent.size} resources were sent again without a change (${
+        again.slice(0, namedResources).join(", ")
+      }${rest})${
+        isEverything ? "; the server seems to send everything each time, as in state of the world" : ""
+      }`,
+    ];
+  }
+
+  /** The names that are gone with an update. */
+  #gone(
+    { isComplete, removed }: TypeUpdate,
+    sent: ReadonlyMap<string, SentResource>,
+    problems: string[],
+  ): string[] {
+    if (isComplete) return this.#known.keys().filter((name) => !sent.has(name)).toArray();
+    for (const name of removed) {
+      if (sent.has(name)) problems.push(`${name} is sent and removed in one response; the former wins`);
+      else if (!this.#known.has(name)) problems.push(`${name} is removed, but was never sent`);
+    }
+    return removed.filter((name) => !sent.has(name));
+  }
+
+  #compare(now: SentResource, before: SentResource | undefined, problems: string[]): Change | undefined {
+    const { name, version } = now;
+    if (before === undefined) return { change: "added", resource: this.#show(now), origin: { version } };
+    const sameVersion = version === before.version;
     if (sameVersion && Buffer.compare(now.bytes, before.bytes) === 0) return undefined;
     const [resource, old] = [this.#show(now), this.#show(before)];
     if (sameVersion && isSameContent(resource, old)) return undefined;
-    if (sameVersion && now.version !== "") {
-      problems.push(`${name} has other content under the same version ${now.version}: istiod ignores it`);
+    if (sameVersion && version !== "") {
+      problems.push(`${name} has other content under the same version ${version}: istiod ignores it`);
     }
-    return { change: "updated", resource, before: old, origin: { version: now.version } };
+    return { change: "updated", resource, before: old, origin: { version } };
   }
 
-  #show({ bytes }: Known): ShownResource {
-    return showResource(this.typeUrl, fromBinary(ResourceSchema, bytes));
+  #show({ bytes }: SentResource): ShownResource {
+    return showResource(this.typeUrl, bytes);
   }
 }
 
 function byName({ metadata: a }: ShownResource, { metadata: b }: ShownResource): number {
   return compareCodePoints(a.namespace, b.namespace) || compareCodePoints(a.name, b.name);
-}
-
-/** Name and version of a resource, or what is wrong with it. */
-function openEnvelope(any: Any): { readonly name: string; readonly version: string } | string {
-  if (messageName(any.typeUrl) !== mcpResource) {
-    return `is ${any.typeUrl || "of no type"}, not ${mcpResource}`;
-  }
-  let resource: Resource;
-  try {
-    resource = fromBinary(ResourceSchema, any.value);
-  } catch (error) {
-    return `can't be decoded (${errorText(error)})`;
-  }
-  const { name = "", version = "" } = resource.metadata ?? {};
-  if (name.split("/").length !== 2) return `has the name "${name}", not namespace/name`;
-  if (resource.body === undefined) return `${name} has no body`;
-  const spec = decodeBody(resource.body);
-  return spec instanceof Error
-    ? `${name} has a body that can't be decoded (${errorText(spec)})`
-    : { name, version };
-}
-
-function showResource(typeUrl: string, { metadata, body }: Resource): ShownResource {
-  const [namespace = "", name = ""] = (metadata?.name ?? "").split("/");
-  const spec = body === undefined ? undefined : decodeBody(body);
-  const { labels = {}, annotations = {}, createTime } = metadata ?? {};
-  return {
-    ...splitTypeUrl(typeUrl),
-    metadata: {
-      name,
-      namespace,
-      ...(Object.keys(labels).length === 0 ? {} : { labels }),
-      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
-      ...(createTime === undefined ? {} : { creationTimestamp: timestampDate(createTime).toISOString() }),
-    },
-    spec: spec instanceof Error ? undefined : spec,
-  };
-}
-
-/** The spec in Istio's JSON; its type and its bytes for the kinds that we have no form of. */
-function decodeBody({ typeUrl, value }: Any): unknown {
-  try {
-    switch (messageName(typeUrl)) {
-      case "istio.networking.v1alpha3.ServiceEntry":
-        return toJson(ServiceEntrySchema, fromBinary(ServiceEntrySchema, value));
-      case "istio.networking.v1alpha3.Sidecar":
-        return toJson(SidecarSchema, fromBinary(SidecarSchema, value));
-      default:
-        // Enough to see that it changed.
-        return { "@type": typeUrl, value: Buffer.from(value).toString("base64") };
-    }
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
-  }
-}
-
-/** Only what follows the last slash of an Any's type URL counts. */
-function messageName(typeUrl: string): string {
-  return typeUrl.slice(typeUrl.lastIndexOf("/") + 1);
 }

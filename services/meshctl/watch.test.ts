@@ -1,113 +1,9 @@
-import { Registry } from "prom-client";
-import { describe, expect, onTestFinished, test } from "vitest";
-import type { Manifest } from "../../shared/model/manifest.ts";
-import { encodeSubject } from "../../shared/model/subject.ts";
-import { createLogger } from "../../shared/runtime/log.ts";
-import { ResourceCache } from "../aggregator/cache.ts";
-import { defaultTransportSettings, Transport } from "../aggregator/grpc/transport.ts";
-import { AggregatorMetrics } from "../aggregator/metrics.ts";
-import { presentResource } from "../aggregator/present.ts";
-import { SyncGate } from "../aggregator/sync-gate.ts";
-import { XdsServer } from "../aggregator/xds/xds-server.ts";
-import { TestRun } from "./meshctl-rig.ts";
-
-const log = createLogger("watch-test");
-log.level = "silent";
-
-/** A real aggregator's serving side, without collectors. */
-class Aggregator implements AsyncDisposable {
-  readonly cache = new ResourceCache();
-  readonly gate = new SyncGate([]);
-  #sequence = 0;
-  #server: XdsServer | undefined;
-
-  async listen(address = "127.0.0.1:0"): Promise<string> {
-    this.#server = await XdsServer.listen({
-      listeners: [{ address }],
-      transport: await Transport.open(defaultTransportSettings, log),
-      cache: this.cache,
-      gate: this.gate,
-      controlPlane: "test",
-      minPushIntervalMs: 0,
-      log,
-      metrics: new AggregatorMetrics(new Registry()),
-    });
-    return this.#server.addresses[0] ?? address;
-  }
-
-  /** The clients that are connected now. */
-  clients() {
-    return [...this.#server?.clients ?? []];
-  }
-
-  async close(): Promise<void> {
-    await this.#server?.[Symbol.asyncDispose]();
-  }
-
-  put(manifest: Manifest): void {
-    const id = { ...manifest.metadata, kind: manifest.kind, registry: "eureka", source: "default" };
-    const data = Buffer.from(JSON.stringify(manifest));
-    const cursor = `c-${++this.#sequence}`;
-    const { resource } = presentResource(encodeSubject(id), id, cursor, data, "istio");
-    if (resource === undefined) throw new Error("a test's manifest must be servable");
-    this.cache.put(manifest.kind, resource);
-  }
-
-  delete(kind: "ServiceEntry" | "Sidecar", name: string): void {
-    this.cache.delete(kind, this.cache.get(kind, name)?.subject ?? "");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-    this.gate[Symbol.dispose]();
-  }
-}
-
-function start(isReady = true): Aggregator {
-  const aggregator = new Aggregator();
-  onTestFinished(async () => await aggregator[Symbol.asyncDispose]());
-  if (isReady) aggregator.gate.markCaughtUp();
-  return aggregator;
-}
-
-function watch(...args: readonly string[]): TestRun {
-  const run = new TestRun("watch", ...args);
-  onTestFinished(async () => void await run.stop());
-  return run;
-}
-
-function entry(name: string, addresses: readonly string[], labels: Record<string, string> = {}): Manifest {
-  return {
-    apiVersion: "networking.istio.io/v1",
-    kind: "ServiceEntry",
-    metadata: {
-      name,
-      namespace: "shop",
-      labels: { registry: "eureka", ...labels },
-      creationTimestamp: "2026-01-02T03:04:05.678Z",
-    },
-    spec: {
-      hosts: [`${name}.shop`],
-      ports: [{ number: 80, protocol: "HTTP", name: "http-80" }],
-      resolution: "STATIC",
-      endpoints: addresses.map((address) => ({ address, ports: { "http-80": 8080 } })),
-    },
-  };
-}
-
-const sidecar: Manifest = {
-  apiVersion: "networking.istio.io/v1",
-  kind: "Sidecar",
-  metadata: { name: "cart", namespace: "shop" },
-  spec: { workloadSelector: { labels: { app: "cart" } }, egress: [{ hosts: ["*/orders.shop"] }] },
-};
-
-/** Lines without the time. */
-const lines = (text: string) => text.trimEnd().split("\n").map((line) => line.replace(/^[\d:.]+ +/, ""));
+import { describe, expect, test } from "vitest";
+import { entry, lines, sidecar, startAggregator, watch } from "./watch-rig.ts";
 
 describe("meshctl watch", () => {
   test("prints what is there, then each change", async () => {
-    const aggregator = start();
+    const aggregator = startAggregator();
     aggregator.put(entry("orders", ["10.0.0.1"]));
     aggregator.put(entry("cart", ["10.0.1.1", "10.0.1.2"]));
     const run = watch("--address", await aggregator.listen());
@@ -126,7 +22,7 @@ describe("meshctl watch", () => {
   });
 
   test("speaks as a stock istiod does", async () => {
-    const aggregator = start();
+    const aggregator = startAggregator();
     aggregator.put(entry("orders", ["10.0.0.1"]));
     const address = await aggregator.listen();
     const run = watch("--address", `xds://${address}`, "--revision", "canary");
@@ -148,7 +44,7 @@ describe("meshctl watch", () => {
   });
 
   test("sees what an istiod of a revision sees", async () => {
-    const aggregator = start();
+    const aggregator = startAggregator();
     aggregator.put(entry("old", [], { "istio.io/rev": "stable" }));
     aggregator.put(entry("new", [], { "istio.io/rev": "canary" }));
     const run = watch("--address", await aggregator.listen(), "--revision", "canary", "--once", "-o", "json");
@@ -157,7 +53,7 @@ describe("meshctl watch", () => {
   });
 
   test("--once ends after the first answer to every type", async () => {
-    const aggregator = start();
+    const aggregator = startAggregator();
     aggregator.put(entry("orders", ["10.0.0.1"]));
     aggregator.put(sidecar);
     const types = ["--type", "ServiceEntry", "--type=sidecar", "--type", "networking.istio.io/v1/Gateway"];
@@ -178,7 +74,7 @@ describe("meshctl watch", () => {
   });
 
   test("asks for v1alpha3 when told to, and shows it as that", async () => {
-    const aggregator = start();
+    const aggregator = startAggregator();
     aggregator.put(entry("orders", ["10.0.0.1"]));
     const typeUrl = "networking.istio.io/v1alpha3/ServiceEntry";
     const run = watch("--address", await aggregator.listen(), "--type", typeUrl, "--once", "-o", "yaml");
@@ -189,7 +85,7 @@ describe("meshctl watch", () => {
   });
 
   test("connects again, says so, and prints only what changed meanwhile", { timeout: 20_000 }, async () => {
-    const aggregator = start();
+    const aggregator = startAggregator();
     aggregator.put(entry("orders", ["10.0.0.1"]));
     aggregator.put(entry("cart", ["10.0.1.1"]));
     const address = await aggregator.listen();
@@ -210,7 +106,7 @@ describe("meshctl watch", () => {
     "says that it waits while the server isn't ready, and where to look",
     { timeout: 20_000 },
     async () => {
-      const aggregator = start(false);
+      const aggregator = startAggregator({ isReady: false });
       aggregator.put(entry("orders", ["10.0.0.1"]));
       const run = watch("--address", await aggregator.listen(), "--once");
       await expect.poll(() => run.err, { timeout: 10_000 }).toMatch(

@@ -4,15 +4,22 @@ import { MeshError } from "../../shared/runtime/errors.ts";
 import { ChangePrinter, outputForms } from "./change-printer.ts";
 import type { OutputForm } from "./change-printer.ts";
 import type { Command, CommandIo } from "./command.ts";
-import { choice, listOf, readOptions, takeRepeated } from "./command-options.ts";
+import { choice, readOptions, takeRepeated } from "./command-options.ts";
+import type { ClientTls } from "./dialect-client.ts";
+import { dialectNames, dialects } from "./dialects.ts";
+import type { Dialect, DialectName } from "./dialects.ts";
+import { readTls, tlsOptions } from "./tls-options.ts";
 import { typeUrlOf } from "./type-url.ts";
+import type { TypeUpdate } from "./type-update.ts";
 import { TypeView } from "./type-view.ts";
-import { followXds } from "./xds-client.ts";
-
-const defaultAddress = "127.0.0.1:16010";
 
 const options: Readonly<Record<string, OptionSpec>> = {
-  address: { type: "string", value: "HOST:PORT", help: `The xDS server (default ${defaultAddress})` },
+  address: {
+    type: "string",
+    value: "HOST:PORT",
+    help: `The server (default ${dialects.sotw.defaultAddress}; http: ${dialects.http.defaultAddress})`,
+  },
+  dialect: { type: "string", value: "NAME", help: "sotw (default), delta, incremental or http; see above" },
   type: {
     type: "string",
     value: "TYPE",
@@ -21,33 +28,41 @@ const options: Readonly<Record<string, OptionSpec>> = {
   revision: { type: "string", value: "REV", help: "See what an istiod of this revision sees" },
   output: { type: "string", value: "FORM", help: "wide (default), yaml or json; short: -o" },
   once: { type: "boolean", help: "Print the first answer and end" },
-  dialect: { type: "string", value: "NAME", help: "sotw (default): state of the world, as stock istiod" },
+  ...tlsOptions,
 };
 
-const usage =
-  "meshctl watch [--address HOST:PORT] [--type TYPE]… [--revision REV] [-o wide|yaml|json] [--once]";
+const usage = "meshctl watch [--address HOST:PORT] [--dialect NAME] [--type TYPE]… [--revision REV] " +
+  "[-o wide|yaml|json] [--once] [--tls] [--ca FILE] [--cert FILE --key FILE]";
 
 const purpose = `Connects to the aggregator as a stock istiod does, prints the resources and then each change
 until Ctrl-C: + added, ~ updated, - deleted. Connects again when the server goes away; after
 that, too, only what really changed is printed.
 
-What is waited for is told on standard error. JSON is one manifest per line, with "change"
-in front; in YAML the change is a comment.`;
+Dialects, all with the same output:
 
-/** Dialects that are planned, and those that are served now. */
-const dialects = ["sotw", "delta", "incremental", "http"];
-const servedDialects = ["sotw"];
+- sotw: state of the world, as a stock istiod speaks it;
+- delta: the Delta protocol of xDS, which goes on after a lost connection with what it has;
+- incremental: that of slime's istio-mcp library, for istiods that are built with it;
+- http: the long polling of that library, at a server's http:// address.
+
+What is waited for is told on standard error, and so is what is odd about an answer. JSON is one
+manifest per line, with "change" in front; in YAML the change is a comment.
+
+Exit code: 0 after Ctrl-C or a complete --once, 1 if --once was ended before an answer, 2 if the
+command line or a file that it names is wrong.`;
 
 /** What the command line of `watch` asks for. */
 interface WatchOptions {
+  readonly dialect: Dialect;
   readonly address: string;
   readonly typeUrls: readonly string[];
   readonly revision: string | undefined;
+  readonly tls: ClientTls | undefined;
   readonly form: OutputForm;
   readonly once: boolean;
 }
 
-/** `meshctl watch`: an xDS client in the place of an istiod. */
+/** `meshctl watch`: a client in the place of an istiod. */
 export const watchCommand: Command = {
   name: "watch",
   summary: "See what istiod sees: the resources over xDS, and each change",
@@ -59,58 +74,75 @@ export const watchCommand: Command = {
       io.stdout(helpText(usage, purpose, options));
       return 0;
     }
-    checkDialect(choice(line, "dialect", dialects, "sotw"));
+    const name = choice(line, "dialect", dialectNames, "sotw");
+    const dialect = dialects[name];
+    const revision = line.text("revision");
+    const address = addressOf(line.text("address"), name, dialect);
+    const tls = await readTls(line);
+    if (!dialect.hasNode && (revision !== undefined || tls !== undefined)) {
+      const what = revision === undefined
+        ? "no TLS"
+        : "no revisions: a listener has one in the configuration";
+      throw new MeshError("configuration", `--dialect ${name} knows ${what}`);
+    }
     return await watch({
-      address: addressOf(line.text("address") ?? defaultAddress),
+      dialect,
+      address,
       typeUrls: [...new Set(types.length === 0 ? [typeUrlOf("ServiceEntry")] : types.map(typeUrlOf))],
-      revision: line.text("revision"),
+      revision,
+      tls,
       form: choice(line, "output", outputForms, "wide"),
       once: line.flag("once"),
     }, io);
   },
 };
 
-function checkDialect(dialect: string): void {
-  if (servedDialects.includes(dialect)) return;
-  throw new MeshError(
-    "configuration",
-    `--dialect ${dialect} is not served yet; served now: ${listOf(servedDialects)}`,
-  );
-}
-
-/** `host:port`; an `xds://` before it is what istiod's configuration has. */
-function addressOf(text: string): string {
-  const address = text.replace(/^xds:\/\//, "");
-  const port = Number(/^(?:\[[^\]]+\]|[^:/\s]+):(\d+)$/.exec(address)?.[1]);
-  if (port >= 1 && port <= 65_535) return address;
+/** `host:port`; a scheme before it is what configurations have. */
+function addressOf(text: string | undefined, name: DialectName, { scheme, defaultAddress }: Dialect): string {
+  if (text === undefined) return defaultAddress;
+  const [, given = scheme, address = "", port] =
+    /^(?:(xds|http):\/\/)?((?:\[[^\]]+\]|[^:/\s]+):(\d+))\/?$/.exec(text) ?? [];
+  if (given !== scheme) {
+    const fitting = given === "http" ? "http" : "sotw, delta or incremental";
+    throw new MeshError("configuration", `--address ${text} isn't for --dialect ${name}, but for ${fitting}`);
+  }
+  if (Number(port) >= 1 && Number(port) <= 65_535) return address;
   throw new MeshError("configuration", `--address ${text}: expected HOST:PORT, such as ${defaultAddress}`);
 }
 
+/** How many oddities of one answer are told before the rest is only counted. */
+const toldProblems = 10;
+
 /** Answers 0 after Ctrl-C; with `once`, 1 if there was no complete answer before it. */
-async function watch(
-  { address, typeUrls, revision, form, once }: WatchOptions,
-  io: CommandIo,
-): Promise<number> {
+async function watch(options: WatchOptions, io: CommandIo): Promise<number> {
+  const { dialect: { follow, morePartsMs }, address, typeUrls, once } = options;
   const views = new Map(typeUrls.map((typeUrl) => [typeUrl, new TypeView(typeUrl)]));
   const unanswered = new Set(typeUrls);
   const done = new AbortController();
-  const printer = new ChangePrinter(form);
-  const note = (text: string) => io.stderr(`meshctl: ${text}\n`);
-  await followXds({
-    address,
-    typeUrls,
-    revision,
-    onNote: note,
-    onResponse: (response) => {
-      if (done.signal.aborted) return;
-      const { typeUrl } = response;
-      const applied = views.get(typeUrl)?.apply(response);
-      if (applied === undefined || (once && !unanswered.has(typeUrl))) return;
-      if (unanswered.delete(typeUrl) && applied.count === 0) note(`${address} has no ${typeUrl}`);
-      for (const problem of applied.problems) note(`warning: ${problem}`);
-      io.stdout(printer.text(applied.changes, new Date()));
-      if (once && unanswered.size === 0) done.abort();
-    },
-  }, AbortSignal.any([io.signal, done.signal]));
+  const printer = new ChangePrinter(options.form);
+  const onNote = (text: string) => io.stderr(`meshctl: ${text}\n`);
+  let lastPart: NodeJS.Timeout | undefined;
+
+  const onUpdate = (update: TypeUpdate) => {
+    const { typeUrl } = update;
+    const view = views.get(typeUrl);
+    const isFirst = unanswered.has(typeUrl);
+    if (view === undefined || done.signal.aborted || (once && !isFirst && morePartsMs === 0)) return;
+    const { changes, problems } = view.apply(update);
+    unanswered.delete(typeUrl);
+    if (isFirst && view.size === 0) onNote(`${address} has no ${typeUrl}`);
+    for (const problem of problems.slice(0, toldProblems)) onNote(`warning: ${problem}`);
+    if (problems.length > toldProblems) {
+      onNote(`warning: and ${problems.length - toldProblems} more like these`);
+    }
+    io.stdout(printer.text(changes, new Date()));
+    if (!once || unanswered.size > 0) return;
+    clearTimeout(lastPart);
+    if (morePartsMs === 0) done.abort();
+    else lastPart = setTimeout(() => done.abort(), morePartsMs);
+  };
+  const held = (typeUrl: string) => views.get(typeUrl)?.versions() ?? {};
+  await follow({ ...options, held, onUpdate, onNote }, AbortSignal.any([io.signal, done.signal]));
+  clearTimeout(lastPart);
   return once && unanswered.size > 0 ? 1 : 0;
 }

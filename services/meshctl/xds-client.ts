@@ -1,38 +1,9 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Client, connectivityState, credentials } from "@grpc/grpc-js";
-import type { StatusObject } from "@grpc/grpc-js";
-import { setTimeout as delay } from "node:timers/promises";
-import type {
-  DiscoveryRequest,
-  DiscoveryResponse,
-} from "../../protos/gen/envoy/service/discovery/v3/discovery_pb.ts";
-import {
-  DiscoveryRequestSchema,
-  DiscoveryResponseSchema,
-} from "../../protos/gen/envoy/service/discovery/v3/discovery_pb.ts";
+import type { ChannelCredentials, ChannelOptions, StatusObject } from "@grpc/grpc-js";
 import { errorText } from "../../shared/runtime/errors.ts";
-import { clockNonce, istiodNode } from "./node-identity.ts";
-
-/** What to ask for, and where. */
-export interface XdsClientOptions {
-  /** `host:port`. */
-  readonly address: string;
-  readonly typeUrls: readonly string[];
-  readonly revision: string | undefined;
-  /** Called with each response before it is acknowledged. */
-  readonly onResponse: (response: DiscoveryResponse) => void;
-  /** Called with sentences for the user: what is waited for, what failed, what comes next. */
-  readonly onNote: (text: string) => void;
-}
-
-/** A server that says nothing for so long is waiting for something itself, in milliseconds. */
-const patienceMs = 5_000;
-
-/** Pauses between attempts to connect, in milliseconds: doubled each time, spread by a fifth. */
-const firstPauseMs = 500;
-const longestPauseMs = 10_000;
-
-const path = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
+import { keepConnecting, tellOfWaiting } from "./connecting.ts";
+import type { ClientTls, Exchange, FollowOptions, FollowServer, GrpcDialect } from "./dialect-client.ts";
+import { failureText } from "./grpc-failure.ts";
 
 const channelOptions = {
   "grpc.max_receive_message_length": -1,
@@ -43,96 +14,72 @@ const channelOptions = {
   "grpc.use_local_subchannel_pool": 1,
 };
 
-/**
- * Follows a server as a stock istiod does, state of the world over one stream: one request per type, written without
- * waiting for answers, then an ACK with version and nonce for each response. Connects again, for ever, until the
- * signal aborts.
- */
-export async function followXds(options: XdsClientOptions, signal: AbortSignal): Promise<void> {
-  const { address, onNote } = options;
-  let pauseMs = firstPauseMs;
-  let wasConnected = false;
-  while (!signal.aborted) {
-    const { reason, answered } = await runStream(options, wasConnected, signal);
-    if (signal.aborted) return;
-    if (answered) pauseMs = firstPauseMs;
-    wasConnected ||= answered;
-    const waitMs = Math.round(pauseMs * (0.8 + Math.random() * 0.4));
-    const what = answered ? "lost the connection to" : "no connection to";
-    onNote(`${what} ${address}: ${reason}; trying again in ${(waitMs / 1000).toFixed(1)} s`);
-    await delay(waitMs, undefined, { signal }).catch(() => undefined);
-    pauseMs = Math.min(pauseMs * 2, longestPauseMs);
-  }
+/** A client of a dialect over gRPC: one stream for all types. */
+export function xdsClient(dialect: GrpcDialect): FollowServer {
+  return async (options, signal) => {
+    await keepConnecting(options, (onAnswer) => runStream(dialect, options, onAnswer, signal), signal);
+  };
 }
 
-/** Runs one stream until it ends; says why it ended and whether the server ever answered. */
+/** Runs one stream until it ends; says why it ended. */
 async function runStream(
-  options: XdsClientOptions,
-  isReconnect: boolean,
+  { path, converse }: GrpcDialect,
+  options: FollowOptions,
+  onAnswer: () => void,
   signal: AbortSignal,
-): Promise<{ readonly reason: string; readonly answered: boolean }> {
-  const { address, typeUrls, revision, onResponse, onNote } = options;
-  const node = istiodNode(revision);
-  const client = new Client(address, credentials.createInsecure(), channelOptions);
-  const call = client.makeBidiStreamRequest(path, serialize, deserialize);
+): Promise<string> {
+  const { address, typeUrls, tls, onUpdate, onNote } = options;
+  const client = new Client(address, credentialsOf(tls), { ...channelOptions, ...nameOf(tls) });
+  const call = client.makeBidiStreamRequest(path, asBuffer, asBuffer);
+  const conversation = converse(options);
   const unanswered = new Set(typeUrls);
   const { promise: ended, resolve: end } = Promise.withResolvers<string>();
-  let answered = false;
 
-  call.on("data", (response: DiscoveryResponse) => {
-    if (!answered && isReconnect) onNote(`connected to ${address} again`);
-    answered = true;
-    const { typeUrl, versionInfo, nonce } = response;
-    if (typeUrls.includes(typeUrl)) {
-      unanswered.delete(typeUrl);
-      onResponse(response);
-    } else onNote(`ignoring a response of type ${typeUrl}, which nobody asked for`);
-    if (!signal.aborted) {
-      call.write(create(DiscoveryRequestSchema, { node, typeUrl, versionInfo, responseNonce: nonce }));
+  call.on("data", (message: Buffer) => {
+    let exchange: Exchange;
+    try {
+      exchange = conversation.take(message);
+    } catch (error) {
+      return end(`a response can't be decoded: ${errorText(error)}`);
     }
+    onAnswer();
+    const { update, reply } = exchange;
+    if (typeUrls.includes(update.typeUrl)) {
+      unanswered.delete(update.typeUrl);
+      onUpdate(update);
+    } else onNote(`ignoring a response of type ${update.typeUrl}, which nobody asked for`);
+    if (reply !== undefined && !signal.aborted) call.write(reply);
   });
-  call.on("error", (error: Error & Partial<StatusObject>) => end(reasonOf(error)));
+  call.on("error", (error: Error & Partial<StatusObject>) => {
+    end(failureText({ code: error.code, details: error.details || errorText(error) }, tls !== undefined));
+  });
   call.on("end", () => end("the server ended the stream"));
   const stop = () => end("stopped");
   signal.addEventListener("abort", stop, { once: true });
-  const patience = setTimeout(() => {
-    const connected = client.getChannel().getConnectivityState(false) === connectivityState.READY;
-    if (unanswered.size > 0) onNote(waitingText(address, [...unanswered], connected));
-  }, patienceMs);
+  const isConnected = () => client.getChannel().getConnectivityState(false) === connectivityState.READY;
+  using _patience = tellOfWaiting(options, unanswered, isConnected);
   try {
     if (signal.aborted) stop();
-    for (const typeUrl of typeUrls) {
-      const responseNonce = clockNonce(new Date(), performance.now());
-      call.write(create(DiscoveryRequestSchema, { node, typeUrl, responseNonce }));
-    }
-    return { reason: await ended, answered };
+    for (const request of conversation.begin()) call.write(request);
+    return await ended;
   } finally {
-    clearTimeout(patience);
     signal.removeEventListener("abort", stop);
     call.cancel();
     client.close();
   }
 }
 
-/** What failed, without the words that grpc-js puts around it. */
-function reasonOf(error: Error & Partial<StatusObject>): string {
-  const details = error.details || errorText(error);
-  return /Last error: (?:Error: )?(.+?)\.? Resolution note:/.exec(details)?.[1] ?? details;
+function credentialsOf(tls: ClientTls | undefined): ChannelCredentials {
+  if (tls === undefined) return credentials.createInsecure();
+  const { ca, own } = tls;
+  return credentials.createSsl(ca ?? null, own?.key ?? null, own?.cert ?? null);
 }
 
-function waitingText(address: string, typeUrls: readonly string[], connected: boolean): string {
-  if (!connected) return `still connecting to ${address}`;
-  const host = address.slice(0, address.lastIndexOf(":"));
-  return `connected to ${address}, waiting for its answer about ${
-    typeUrls.join(", ")
-  }: it isn't ready before all its ` +
-    `sources are read; http://${host}:8081/meshregistry/ready (the debug API) tells what is missing`;
+function nameOf(tls: ClientTls | undefined): ChannelOptions {
+  const name = tls?.serverName;
+  return name === undefined ? {} : { "grpc.ssl_target_name_override": name, "grpc.default_authority": name };
 }
 
-function serialize(request: DiscoveryRequest): Buffer {
-  return Buffer.from(toBinary(DiscoveryRequestSchema, request));
-}
-
-function deserialize(bytes: Buffer): DiscoveryResponse {
-  return fromBinary(DiscoveryResponseSchema, bytes);
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,0 +1,38 @@
+import { status } from "@grpc/grpc-js";
+import { expect, test } from "vitest";
+import { failureText } from "./grpc-failure.ts";
+
+const wrappedIn = (error: string) =>
+  `No connection established. Last error: Error: ${error}. Resolution note: `;
+
+test.each([
+  [
+    "nobody listens",
+    false,
+    wrappedIn("connect ECONNREFUSED 127.0.0.1:1"),
+    "connect ECONNREFUSED 127.0.0.1:1",
+  ],
+  [
+    "plain text to TLS",
+    false,
+    "Failed to connect (2026-11-22T20:29:18.861Z)",
+    "Failed to connect; the server may want TLS: --tls or --ca FILE",
+  ],
+  [
+    "TLS to plain text",
+    true,
+    wrappedIn(
+      "404D0000:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:../a/b.c:77:\n",
+    ),
+    "wrong version number; the server seems to speak plain text, without --tls or --ca",
+  ],
+  ["a failure of TLS", true, wrappedIn("self-signed certificate"), "self-signed certificate"],
+  ["an end in order", false, "shutting down", "shutting down"],
+])("%s", (_, hasTls, details, text) => {
+  expect(failureText({ code: status.UNAVAILABLE, details }, hasTls)).toBe(text);
+});
+
+test("a method that the server hasn't", () => {
+  const failure = { code: status.UNIMPLEMENTED, details: "no such method" };
+  expect(failureText(failure, false)).toBe("the server doesn't speak this dialect (no such method)");
+});
