@@ -298,9 +298,10 @@ export class ZooKeeperCollector {
   async #publishAll(signal: AbortSignal): Promise<void> {
     const { publisher, metrics, log } = this.#options;
     this.#compareDue = false;
+    // What was converted ahead has reported already.
+    if (Number.isFinite(this.#comparedAtMs)) this.invalidRecords.forget();
     this.#comparedAtMs = performance.now();
     this.#queue.clear();
-    this.invalidRecords.forget();
     this.#sidecars.restore(await publisher.readBack(signal), Date.now());
     const services: Manifest[] = [];
     for (const key of this.catalogue.keys()) {

@@ -51,6 +51,9 @@ export class TreeFollower {
   readonly #reader: TreeReader;
   readonly #classify: (path: string) => TreePath;
   readonly #backoff = new Backoff();
+  /** Paths of the roots, as events have them. */
+  readonly #interfaces: string;
+  readonly #applications: ReadonlySet<string>;
   #hasTreeWatch = false;
   #following = false;
   #synced = false;
@@ -63,6 +66,8 @@ export class TreeFollower {
     this.#options = options;
     this.#classify = pathClassifier(options.roots);
     const { zooKeeper, tree, roots, readsConfigurators, listener } = options;
+    this.#interfaces = withoutSlash(roots.interfaces);
+    this.#applications = new Set(roots.applications.map(withoutSlash));
     this.#reader = new TreeReader({
       zooKeeper,
       tree,
@@ -213,17 +218,17 @@ export class TreeFollower {
 
   /** A one-shot watch fired: what it was set on is read again, which sets the next one. */
   #rereadWatched({ path }: WatchEvent, what: TreePath): void {
-    const { atOnce, roots } = this.#options;
-    if (path === roots.interfaces) {
+    const { atOnce } = this.#options;
+    if (path === this.#interfaces) {
       this.#inBackground(this.#reader.readInterfaces(atOnce));
     } else if (what.kind === "url-directory") {
-      const nodeName = path.slice(roots.interfaces.length).split("/").at(roots.interfaces === "/" ? 0 : 1) ??
+      const nodeName = path.slice(this.#interfaces.length).split("/").at(this.#interfaces === "/" ? 0 : 1) ??
         "";
       this.#inBackground(this.#reader.readDirectory(nodeName, directoryOf[what.of]));
     } else if (what.kind === "application-instance") {
       this.#inBackground(this.#reader.readApplicationNode(path, atOnce));
     } else if (
-      roots.applications.includes(path) || what.kind === "application-directory" ||
+      this.#applications.has(path) || what.kind === "application-directory" ||
       what.kind === "interface-directory"
     ) {
       this.#inBackground(this.#reader.rereadApplications(path, atOnce));
@@ -236,4 +241,8 @@ export class TreeFollower {
       this.#options.log.debug({ reason: errorText(error) }, "a read ended early");
     });
   }
+}
+
+function withoutSlash(root: string): string {
+  return root.replace(/(?<=.)\/+$/, "");
 }

@@ -63,7 +63,9 @@ export class TreeReader {
     this.#nodes = new Set();
     try {
       await this.readInterfaces(atOnce);
-      for (const root of this.#options.roots.applications) await this.readApplications(root, atOnce);
+      for (const root of this.#options.roots.applications) {
+        await this.readApplications(root.replace(/(?<=.)\/+$/, ""), atOnce);
+      }
       for (const path of this.#options.tree.applicationNodes.keys()) {
         if (!seen.has(path)) this.removeApplicationNode(path);
       }
