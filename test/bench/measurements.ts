@@ -1,12 +1,13 @@
 import { aggregatorLoad } from "./aggregator-load.ts";
-import { changes } from "./changes.ts";
 import { conversion } from "./conversion.ts";
+import { dialectCosts } from "./dialects.ts";
 import { encode } from "./encode.ts";
 import { entryLog } from "./entry-log.ts";
 import { idle } from "./idle.ts";
 import { latency } from "./latency.ts";
 import type { Measurement } from "./measurement.ts";
 import { push } from "./push.ts";
+import { scale } from "./scale.ts";
 import { transport } from "./transport.ts";
 import { zookeeperConversion } from "./zookeeper-conversion.ts";
 
@@ -19,7 +20,8 @@ export const measurements: readonly Measurement[] = [
   encode,
   push,
   transport,
-  changes,
+  dialectCosts,
   latency,
   idle,
+  scale,
 ];
