@@ -8,8 +8,12 @@ const ordersHost = "com.acme.order-service";
 /** Every printable character of ASCII that a node's name may have, and some beyond. */
 const printable = [
   ...Array.from({ length: 95 }, (_, index) => String.fromCharCode(32 + index)).filter((char) => char !== "/"),
-  ..."äßœ中文🙂",
-].filter((char) => char.codePointAt(0) !== 0x1f642);
+  "ä",
+  "ß",
+  "œ",
+  "中",
+  "文",
+];
 
 const badNames: Readonly<Record<string, string>> = {
   "what can't be decoded": "dubbo%3A%2F%2F10.0.0.9%3A20880%2F%ZZ%",
