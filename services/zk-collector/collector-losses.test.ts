@@ -1,4 +1,5 @@
 import { describe, test, vi } from "vitest";
+import type { ExpectStatic } from "vitest";
 import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";
 import { CollectorRig, soon } from "./collector-rig.ts";
 import type { DubboTree } from "./collector-rig.ts";
@@ -21,7 +22,7 @@ async function damaged(rig: CollectorRig): Promise<string[]> {
 }
 
 /** Waits until the collector has read all once more. */
-async function readAgain(rig: CollectorRig, expect: (typeof import("vitest"))["expect"], act: () => void) {
+async function readAgain(rig: CollectorRig, expect: ExpectStatic, act: () => void) {
   const before = rig.collector.follower.lastSuccessMs ?? 0;
   act();
   await expect.poll(() => rig.collector.follower.lastSuccessMs ?? 0, soon).toBeGreaterThan(before);
