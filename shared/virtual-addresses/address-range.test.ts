@@ -49,6 +49,14 @@ describe("AddressRange", () => {
     }));
   });
 
+  test("steps above 32 bits stay within the range", () => {
+    const range = new AddressRange("fd12:3456:789a:bcde::/94");
+    const candidates = range.candidates("y");
+    for (let index = 0; index < 100; index++) {
+      expect(range.includes(candidates.next().value ?? "")).toBe(true);
+    }
+  });
+
   test("an address of the other family, or none, is not in a range", () => {
     expect(new AddressRange("241.0.0.0/8").includes("::1")).toBe(false);
     expect(new AddressRange("::/1").includes("1.2.3.4")).toBe(false);

@@ -50,8 +50,9 @@ export class AddressRange {
   *candidates(host: string): Generator<string, void, undefined> {
     const hash = createHash("sha256").update(host).digest();
     const start = hash.readUIntBE(0, 6) % this.#count;
-    // An odd step meets all of a power of two.
-    const step = (hash.readUIntBE(6, 6) % this.#count) | 1;
+    // An odd step meets all of a power of two. (`| 1` would cut it to 32 bits.)
+    const drawn = hash.readUIntBE(6, 6) % this.#count;
+    const step = drawn % 2 === 0 ? drawn + 1 : drawn;
     const reserved = this.#reserved;
     let offset = start;
     do {
