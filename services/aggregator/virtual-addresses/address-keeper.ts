@@ -342,12 +342,11 @@ export class AddressKeeper {
 
   #onPatience(): void {
     this.#patience = undefined;
+    if (this.#caughtUp && this.#wanted.size === 0) return;
     // Timers may be early by a millisecond.
     const leftMs = this.#progressAtMs + this.#patienceMs - performance.now();
     if (leftMs <= 1) this.#giveUp();
-    else if (this.#wanted.size > 0 || !this.#caughtUp) {
-      this.#patience = setTimeout(() => this.#onPatience(), leftMs);
-    }
+    else this.#patience = setTimeout(() => this.#onPatience(), leftMs);
   }
 
   #giveUp(): void {
