@@ -9,6 +9,7 @@ import type { Measurement } from "./measurement.ts";
 import { push } from "./push.ts";
 import { scale } from "./scale.ts";
 import { transport } from "./transport.ts";
+import { zookeeper } from "./zookeeper.ts";
 import { zookeeperConversion } from "./zookeeper-conversion.ts";
 
 /** All measurements, in the order in which they run. */
@@ -22,6 +23,7 @@ export const measurements: readonly Measurement[] = [
   transport,
   dialectCosts,
   latency,
+  zookeeper,
   idle,
   scale,
 ];

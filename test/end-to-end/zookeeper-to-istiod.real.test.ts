@@ -102,12 +102,11 @@ describe("Dubbo and Spring Cloud to istiod", () => {
     collector = stack.use(await startService("zk-collector", config));
     const aggregator = stack.use(await startService("aggregator", config));
     await vi.waitFor(async () => expect(await aggregator.isReady()).toBe(true), { timeout: 60_000 });
-    await Promise.all([
-      startIstiod({ version: "latest", mcpAddresses: [aggregator.xdsAddress] }).then((one) => {
-        istiod = stack.use(one);
-      }),
-      startApplications(),
-    ]);
+    const starting = startApplications();
+    // Awaited below.
+    starting.catch(() => {});
+    istiod = stack.use(await startIstiod({ version: "latest", mcpAddresses: [aggregator.xdsAddress] }));
+    await starting;
     sidecar = stack.use(connectSidecar({ address: `127.0.0.1:${istiod.grpcPort}` }));
   });
 
