@@ -1,6 +1,6 @@
 import type { TypeUpdate } from "./type-update.ts";
 
-/** Files of a TLS connection, read: PEM. What is undefined: the system's CAs, no certificate of our own. */
+/** Files of a TLS connection, read: PEM. What is undefined: public CAs, no certificate of our own. */
 export interface ClientTls {
   readonly ca: Buffer | undefined;
   readonly own: { readonly cert: Buffer; readonly key: Buffer } | undefined;

@@ -26,7 +26,20 @@ test.each([
     ),
     "wrong version number; the server seems to speak plain text, without --tls or --ca",
   ],
-  ["a failure of TLS", true, wrappedIn("self-signed certificate"), "self-signed certificate"],
+  [
+    "an unknown CA",
+    true,
+    wrappedIn(
+      "self-signed certificate; if the root CA is installed locally, try running Node.js with --use-system-ca",
+    ),
+    "self-signed certificate",
+  ],
+  [
+    "another name",
+    true,
+    "No connection established. Last error: Error [ERR_X_1]: Host: x. is not in the list. Resolution note: ",
+    "Host: x. is not in the list",
+  ],
   ["an end in order", false, "shutting down", "shutting down"],
 ])("%s", (_, hasTls, details, text) => {
   expect(failureText({ code: status.UNAVAILABLE, details }, hasTls)).toBe(text);

@@ -8,10 +8,12 @@ export interface GrpcFailure {
 
 /** Why a call failed, in a clause for the user: without the words that grpc-js puts around it, with what may help. */
 export function failureText({ code, details }: GrpcFailure, hasTls: boolean): string {
-  const inner = /Last error: (?:Error: )?(.+?)[.\s]*Resolution note:/s.exec(details)?.[1] ?? details;
+  const inner = /Last error: (?:Error(?: \[\w+\])?: )?(.+?)[.\s]*Resolution note:/s.exec(details)?.[1] ??
+    details;
   // OpenSSL's errors: a number, `error`, another one, library, function, reason, file, line.
-  const reason = /:SSL routines:[^:]*:([^:]+):/.exec(inner)?.[1] ??
-    inner.replace(/ \(\d{4}-[\d-]+T[\d:.]+Z\)/, "");
+  const plain = inner.replace(/; if the root CA is installed locally, .*/, "");
+  const reason = /:SSL routines:[^:]*:([^:]+):/.exec(plain)?.[1] ??
+    plain.replace(/ \(\d{4}-[\d-]+T[\d:.]+Z\)/, "");
   if (code === status.UNIMPLEMENTED) return `the server doesn't speak this dialect (${reason})`;
   if (hasTls) {
     return /wrong version number|packet length too long/.test(reason)

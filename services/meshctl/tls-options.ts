@@ -6,7 +6,7 @@ import type { ClientTls } from "./dialect-client.ts";
 
 /** The options of a command that connects with TLS. */
 export const tlsOptions: Readonly<Record<string, OptionSpec>> = {
-  tls: { type: "boolean", help: "Connect with TLS, trusting the system's CAs; the following imply it" },
+  tls: { type: "boolean", help: "Connect with TLS, trusting public CAs; the following imply it" },
   ca: { type: "string", value: "FILE", help: "Trust the CAs in this file instead (PEM)" },
   cert: { type: "string", value: "FILE", help: "Our own certificate, for mutual TLS (PEM); needs --key" },
   key: { type: "string", value: "FILE", help: "Its private key (PEM)" },

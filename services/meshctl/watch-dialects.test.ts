@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { listen } from "../aggregator/grpc/grpc-rig.ts";
 import { entry, lines, sidecar, startAggregator, watch } from "./watch-rig.ts";
 
@@ -86,6 +86,18 @@ describe("meshctl watch", () => {
     expect(await run.code).toBe(0);
     expect(lines(run.out)).toHaveLength(50);
     expect(run.err).toBe("");
+  });
+
+  test("--once prints and waits for nothing that changes after a Delta answer", async () => {
+    const aggregator = startAggregator();
+    aggregator.put(entry("orders", ["10.0.0.1"]));
+    let changes = 0;
+    const timer = setInterval(() => aggregator.put(entry("orders", [`10.0.1.${++changes}`])), 20);
+    onTestFinished(() => clearInterval(timer));
+    const run = watch("--address", await aggregator.listen(), "--dialect", "delta", "--once");
+    expect(await run.code).toBe(0);
+    expect(lines(run.out)).toHaveLength(1);
+    expect(changes).toBeGreaterThan(3);
   });
 
   test.each(["delta", "incremental"])("shows what is hidden from a revision as gone: %s", async (dialect) => {

@@ -21,12 +21,12 @@ function certificate(name: string, ...sans: string[]) {
 const server = certificate("server", "DNS:meshregistry.istio-system.svc");
 const client = certificate("client");
 
-async function serve(clientCaFile = "") {
+async function serve(clientCaFile = "", address = "127.0.0.1:0") {
   const aggregator = startAggregator({
     tls: { certFile: server.cert, keyFile: server.key, clientCaFile, allowedSans: [] },
   });
   aggregator.put(entry("orders", ["10.0.0.1"]));
-  return await aggregator.listen();
+  return await aggregator.listen(address);
 }
 
 describe("meshctl watch over TLS", () => {
@@ -53,9 +53,15 @@ describe("meshctl watch over TLS", () => {
     expect(await bad.stop()).toBe(1);
   });
 
+  test("holds the certificate against an address that is no name", async () => {
+    const run = watch("--address", await serve("", "127.0.0.2:0"), "--ca", server.cert, "--once");
+    await expect.poll(() => run.err).toMatch(/no connection to .*127\.0\.0\.2 is not in the cert's list/);
+    expect(await run.stop()).toBe(1);
+  });
+
   test.each([
     ["a CA that isn't the server's", "", ["--ca", client.cert], /self-signed certificate/],
-    ["the system's CAs, which don't know it", "", ["--tls"], /self-signed certificate/],
+    ["public CAs, which don't know it", "", ["--tls"], /self-signed certificate/],
     ["plain text", "", [], /TLS/],
     ["no certificate of our own", client.cert, ["--ca", server.cert], /certificate required/],
   ])("fails with %s", async (_, clientCa, args, message) => {

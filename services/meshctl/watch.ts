@@ -32,7 +32,7 @@ const options: Readonly<Record<string, OptionSpec>> = {
 };
 
 const usage = "meshctl watch [--address HOST:PORT] [--dialect NAME] [--type TYPE]… [--revision REV] " +
-  "[-o wide|yaml|json] [--once] [--tls] [--ca FILE] [--cert FILE --key FILE]";
+  "[-o wide|yaml|json] [--once] [--tls] [--ca FILE] [--cert FILE --key FILE] [--server-name NAME]";
 
 const purpose = `Connects to the aggregator as a stock istiod does, prints the resources and then each change
 until Ctrl-C: + added, ~ updated, - deleted. Connects again when the server goes away; after
@@ -129,13 +129,16 @@ async function watch(options: WatchOptions, io: CommandIo): Promise<number> {
     const isFirst = unanswered.has(typeUrl);
     if (view === undefined || done.signal.aborted || (once && !isFirst && morePartsMs === 0)) return;
     const { changes, problems } = view.apply(update);
+    // Further parts of a first answer hold nothing that was there before; what does is a change of later.
+    const shown = once && !isFirst ? changes.filter(({ change }) => change === "added") : changes;
+    if (once && !isFirst && shown.length === 0) return;
     unanswered.delete(typeUrl);
     if (isFirst && view.size === 0) onNote(`${address} has no ${typeUrl}`);
     for (const problem of problems.slice(0, toldProblems)) onNote(`warning: ${problem}`);
     if (problems.length > toldProblems) {
       onNote(`warning: and ${problems.length - toldProblems} more like these`);
     }
-    io.stdout(printer.text(changes, new Date()));
+    io.stdout(printer.text(shown, new Date()));
     if (!once || unanswered.size > 0) return;
     clearTimeout(lastPart);
     if (morePartsMs === 0) done.abort();

@@ -1,5 +1,7 @@
 import { Client, connectivityState, credentials } from "@grpc/grpc-js";
-import type { ChannelCredentials, ChannelOptions, StatusObject } from "@grpc/grpc-js";
+import type { ChannelCredentials, ChannelOptions, StatusObject, VerifyOptions } from "@grpc/grpc-js";
+import { isIP } from "node:net";
+import { checkServerIdentity } from "node:tls";
 import { errorText } from "../../shared/runtime/errors.ts";
 import { keepConnecting, tellOfWaiting } from "./connecting.ts";
 import type { ClientTls, Exchange, FollowOptions, FollowServer, GrpcDialect } from "./dialect-client.ts";
@@ -29,7 +31,10 @@ async function runStream(
   signal: AbortSignal,
 ): Promise<string> {
   const { address, typeUrls, tls, onUpdate, onNote } = options;
-  const client = new Client(address, credentialsOf(tls), { ...channelOptions, ...nameOf(tls) });
+  const client = new Client(address, credentialsOf(tls, address), {
+    ...channelOptions,
+    ...nameOf(tls, address),
+  });
   const call = client.makeBidiStreamRequest(path, asBuffer, asBuffer);
   const conversation = converse(options);
   const unanswered = new Set(typeUrls);
@@ -69,15 +74,30 @@ async function runStream(
   }
 }
 
-function credentialsOf(tls: ClientTls | undefined): ChannelCredentials {
+function credentialsOf(tls: ClientTls | undefined, address: string): ChannelCredentials {
   if (tls === undefined) return credentials.createInsecure();
-  const { ca, own } = tls;
-  return credentials.createSsl(ca ?? null, own?.key ?? null, own?.cert ?? null);
+  const { ca, own, serverName } = tls;
+  const host = hostOf(address);
+  const verify: VerifyOptions = serverName === undefined && isIP(host) !== 0
+    ? { checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate) }
+    : {};
+  return credentials.createSsl(ca ?? null, own?.key ?? null, own?.cert ?? null, verify);
 }
 
-function nameOf(tls: ClientTls | undefined): ChannelOptions {
-  const name = tls?.serverName;
-  return name === undefined ? {} : { "grpc.ssl_target_name_override": name, "grpc.default_authority": name };
+/**
+ * The name to connect to, if it isn't that of the address. An IP address is no name that TLS could be told (Deno
+ * refuses it, Node warns), but the library would tell it, so it is given another one; what counts is checked above.
+ */
+function nameOf(tls: ClientTls | undefined, address: string): ChannelOptions {
+  if (tls === undefined) return {};
+  const name = tls.serverName;
+  if (name !== undefined) return { "grpc.ssl_target_name_override": name, "grpc.default_authority": name };
+  return isIP(hostOf(address)) === 0 ? {} : { "grpc.ssl_target_name_override": "ip.invalid" };
+}
+
+/** Without the port, and without the brackets of IPv6. */
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":")).replace(/^\[(.*)\]$/, "$1");
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
