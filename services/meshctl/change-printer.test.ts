@@ -141,5 +141,10 @@ describe("whole manifests", () => {
     const text = new ChangePrinter("yaml").text([added(entry(["10.0.0.1"]))], now);
     expect(text).toMatch(/^---\n# added at \S+Z, version v2\napiVersion: /);
     expect(parse(text)).toEqual(entry(["10.0.0.1"]));
+    const labels = { zone: "a" };
+    const shared = entry([], { endpoints: ["10.0.0.1", "10.0.0.2"].map((address) => ({ address, labels })) });
+    const plain = new ChangePrinter("yaml").text([added(shared)], now);
+    expect(plain).not.toMatch(/[&*]a1/);
+    expect(parse(plain)).toEqual(shared);
   });
 });
