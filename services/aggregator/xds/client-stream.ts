@@ -14,8 +14,8 @@ import {
   SotwSession,
 } from "./dialects.ts";
 import type { DialectContext, DialectSession, Outgoing } from "./dialects.ts";
-import { revisionOf, viewOf } from "./listener.ts";
-import type { ListenerProfile } from "./listener.ts";
+import { filtersOf, viewOf } from "./listener.ts";
+import type { ClientFilters, ListenerProfile } from "./listener.ts";
 import type { Dialect, TypeStatus } from "./protocol.ts";
 
 /** What a stream needs from the server around it. */
@@ -62,7 +62,7 @@ export class ClientStream {
   readonly #traffic = new Map<string, Traffic>();
   #opened: Opened | undefined;
   #nodeId = "";
-  #revision: string | undefined;
+  #filters: ClientFilters = filtersOf(undefined);
   #view: CatalogueView;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -76,7 +76,7 @@ export class ClientStream {
     this.address = address;
     this.#method = method;
     this.#context = context;
-    this.#view = viewOf(context.listener, undefined);
+    this.#view = viewOf(context.listener, this.#filters);
   }
 
   /** The node id of the client, empty before its first request. */
@@ -86,7 +86,7 @@ export class ClientStream {
 
   /** The client's Istio revision (`ISTIO_REVISION` of its node metadata). */
   get revision(): string | undefined {
-    return this.#revision;
+    return this.#filters.revision;
   }
 
   /** What it speaks; undefined before its first request. */
@@ -148,7 +148,7 @@ export class ClientStream {
     this.#isHeld = present === undefined;
     if (isSame || present === undefined || shard === undefined) return;
     const part = { index: shard.index, of: shard.of, present: present === "all" ? undefined : present };
-    this.#view = viewOf({ ...this.#context.listener, shard: part }, this.#revision);
+    this.#view = viewOf({ ...this.#context.listener, shard: part }, this.#filters);
     this.onChange();
   }
 
@@ -194,9 +194,9 @@ export class ClientStream {
     if (node === undefined || this.#nodeId !== "") return;
     const { listener, onShardClient } = this.#context;
     this.#nodeId = node.id;
-    this.#revision = revisionOf(node.metadata);
+    this.#filters = filtersOf(node.metadata);
     const isWhole = listener.shard === undefined || dialect !== "stateOfTheWorld";
-    this.#view = viewOf(isWhole ? { ...listener, shard: undefined } : listener, this.#revision);
+    this.#view = viewOf(isWhole ? { ...listener, shard: undefined } : listener, this.#filters);
     if (listener.shard === undefined || isWhole) return;
     this.#isHeld = true;
     onShardClient(this, listener.shard.index);

@@ -25,22 +25,55 @@ export interface ListenerOptions extends Partial<ListenerProfile> {
   readonly address: string;
 }
 
-/** What a client sees on a listener: the listener's part of the catalogue, in the client's revision. */
-export function viewOf(
-  { revision, namespaces, registries, shard }: ListenerProfile,
-  clientRevision: string | undefined,
-): CatalogueView {
-  const revisions = revision === "" ? revisionsOf(clientRevision) : [revision];
-  return new CatalogueView({ revisions, namespaces, registries, shard });
+/** What a client says of itself that it wants to see. Empty lists: everything. */
+export interface ClientFilters {
+  /** `ISTIO_REVISION` of its node metadata; undefined: none, it sees all revisions. */
+  readonly revision: string | undefined;
+  /** `MESHREGISTRY_NAMESPACES`, a list with commas. */
+  readonly namespaces: readonly string[];
+  /** `MESHREGISTRY_REGISTRIES`, a list with commas. */
+  readonly registries: readonly string[];
 }
 
-/** An istio-mcp client may name several, the first of which is its own. */
-function revisionsOf(revision: string | undefined): string[] {
-  return (revision ?? "").split(",").map((name) => name.trim()).filter((name) => name !== "");
+/** Reads what a node announces. What isn't text limits nothing. */
+export function filtersOf(metadata: JsonObject | undefined): ClientFilters {
+  const text = (key: string) => {
+    const value = metadata?.[key];
+    return typeof value === "string" ? value : "";
+  };
+  const revision = text("ISTIO_REVISION");
+  return {
+    revision: revision === "" ? undefined : revision,
+    namespaces: namesIn(text("MESHREGISTRY_NAMESPACES")),
+    registries: namesIn(text("MESHREGISTRY_REGISTRIES")),
+  };
 }
 
-/** The revision that a node announces; undefined: none, it sees everything. */
-export function revisionOf(metadata: JsonObject | undefined): string | undefined {
-  const revision = metadata?.["ISTIO_REVISION"];
-  return typeof revision === "string" && revision !== "" ? revision : undefined;
+/**
+ * What a client sees on a listener: the part of the catalogue that both the listener and the client let through, in the
+ * client's revision unless the listener has one.
+ */
+export function viewOf(listener: ListenerProfile, client: ClientFilters): CatalogueView {
+  const { revision, shard } = listener;
+  return new CatalogueView({
+    // An istio-mcp client may name several, the first of which is its own.
+    revisions: revision === "" ? namesIn(client.revision ?? "") : [revision],
+    namespaces: inBoth(listener.namespaces, client.namespaces),
+    registries: inBoth(listener.registries, client.registries),
+    shard,
+  });
+}
+
+/** No namespace and no registry has this name: a list of it alone shows nothing, while an empty one shows everything. */
+const nobody = "";
+
+function inBoth(ours: readonly string[], theirs: readonly string[]): readonly string[] {
+  if (ours.length === 0) return theirs;
+  if (theirs.length === 0) return ours;
+  const both = ours.filter((name) => theirs.includes(name));
+  return both.length === 0 ? [nobody] : both;
+}
+
+function namesIn(list: string): string[] {
+  return list.split(",").map((name) => name.trim()).filter((name) => name !== "");
 }

@@ -108,6 +108,28 @@ describe("over a real socket", () => {
     expect(served.client).toMatchObject({ dialect: "stateOfTheWorld" });
   });
 
+  test("a client sees what its node metadata asks for, in every dialect", async () => {
+    const served = await Served.start();
+    served.put("orders");
+    for (const [namespaces, count] of [["other, shop", 1], ["other", 0]] as const) {
+      const node = nodeOf({ MESHREGISTRY_NAMESPACES: namespaces });
+      const incremental = nodeOf({
+        MESHREGISTRY_NAMESPACES: namespaces,
+        MESHREGISTRY_DIALECT: "incremental",
+      });
+      for (
+        const [call, request] of [
+          [openStream(served.address), { typeUrl, node, responseNonce: "clock" }],
+          [openStream(served.address), { typeUrl, node: incremental }],
+          [openDelta(served.address), { typeUrl, node }],
+        ] as const
+      ) {
+        call.send(request);
+        expect((await call.next()).resources).toHaveLength(count);
+      }
+    }
+  });
+
   test("Delta: resources with names and versions, removals, refusals by name", async () => {
     const served = await Served.start();
     for (const name of ["orders", "cart"]) served.put(name);
