@@ -4,8 +4,8 @@ import { ChangeQueue } from "./change-queue.ts";
 describe("ChangeQueue", () => {
   it("hands out what came at once, and a loss a moment later", () => {
     const queue = new ChangeQueue(undefined);
-    queue.mark("came", 1, 0);
-    queue.mark("went", -1, 0);
+    queue.mark("came", 1, false, 0);
+    queue.mark("went", -1, false, 0);
     expect(queue.takeDue(0, true)).toEqual(new Set(["came"]));
     const wait = queue.msUntilDue(0, true) ?? 0;
     expect(wait).toBeGreaterThan(0);
@@ -13,19 +13,27 @@ describe("ChangeQueue", () => {
     expect(queue.msUntilDue(wait, true)).toBeUndefined();
   });
 
+  it("gives the last provider longer to come back", () => {
+    const queue = new ChangeQueue(undefined);
+    queue.mark("several", -1, false, 0);
+    queue.mark("last", -1, true, 0);
+    expect(queue.takeDue(10, true)).toEqual(new Set(["several"]));
+    expect(queue.takeDue(100, true)).toEqual(new Set(["last"]));
+  });
+
   it("takes a node that is deleted and created again for one change", () => {
     const queue = new ChangeQueue(undefined);
-    queue.mark("a", -1, 0);
-    queue.mark("a", 1, 1);
+    queue.mark("a", -1, false, 0);
+    queue.mark("a", 1, false, 1);
     expect(queue.takeDue(1, true)).toEqual(new Set(["a"]));
     expect(queue.size).toBe(0);
   });
 
   it("keeps losses back when asked to, and hands out the rest", () => {
     const queue = new ChangeQueue(undefined);
-    queue.mark("went", -1, 0);
-    queue.mark("went", 1, 1);
-    queue.mark("came", 1, 1);
+    queue.mark("went", -1, false, 0);
+    queue.mark("went", 1, false, 1);
+    queue.mark("came", 1, false, 1);
     expect(queue.msUntilDue(0, false)).toBe(1);
     expect(queue.takeDue(100, false)).toEqual(new Set(["came"]));
     // Who waits for what isn't handed out would never sleep.
@@ -36,19 +44,19 @@ describe("ChangeQueue", () => {
 
   it("forgets nothing that couldn't be published, and overwrites nothing newer", () => {
     const queue = new ChangeQueue(undefined);
-    queue.mark("a", 1, 0);
+    queue.mark("a", 1, false, 0);
     const taken = queue.takeDue(0, true);
-    queue.mark("a", 1, 5);
+    queue.mark("a", 1, false, 5);
     queue.putBack([...taken, "b"], 6);
     expect(queue.takeDue(6, true)).toEqual(new Set(["a", "b"]));
   });
 
   it("debounces each key of its own", () => {
     const queue = new ChangeQueue({ triggerCount: 1, debounceDuration: 1_000, delay: 100, maxDelay: 500 });
-    queue.mark("busy", 1, 0);
+    queue.mark("busy", 1, false, 0);
     queue.takeDue(0, true);
-    queue.mark("busy", 1, 10);
-    queue.mark("calm", 1, 10);
+    queue.mark("busy", 1, false, 10);
+    queue.mark("calm", 1, false, 10);
     expect(queue.takeDue(10, true)).toEqual(new Set(["calm"]));
     expect(queue.takeDue(110, true)).toEqual(new Set(["busy"]));
   });

@@ -2,10 +2,10 @@ import type { DebounceRules } from "./watching-debounce.ts";
 import { WatchingDebounce } from "./watching-debounce.ts";
 
 /**
- * A loss waits this long for what may follow: Dubbo and Curator delete a node that exists and create it again, which
- * is no change at all. In milliseconds.
+ * A loss waits for what may follow: Dubbo and Curator delete a node that exists and create it again, which is no
+ * change at all. One of several providers is missed by nobody for that moment, the last one is. In milliseconds.
  */
-const lossDelayMs = 4;
+const lossDelayMs = { oneOfSeveral: 2, last: 50 };
 
 interface Waiting {
   dueAtMs: number;
@@ -27,11 +27,15 @@ export class ChangeQueue {
     return this.#waiting.size;
   }
 
-  /** Takes note that something changed; `cameOrWent` is how many providers there are more, or fewer. */
-  mark(key: string, cameOrWent: number, nowMs: number): void {
+  /**
+   * Takes note that something changed; `cameOrWent` is how many providers there are more, or fewer, `isEmpty` whether
+   * none is left.
+   */
+  mark(key: string, cameOrWent: number, isEmpty: boolean, nowMs: number): void {
     const waiting = this.#waiting.get(key);
     // What came after a loss belongs to it: both are published at once, at the time of the second.
-    const dueAtMs = nowMs + (cameOrWent < 0 ? lossDelayMs : 0) + this.#debounce(key, nowMs);
+    const dueAtMs = nowMs + (cameOrWent >= 0 ? 0 : isEmpty ? lossDelayMs.last : lossDelayMs.oneOfSeveral) +
+      this.#debounce(key, nowMs);
     const lost = cameOrWent < 0 || waiting?.lost === true;
     this.#waiting.set(key, { dueAtMs, lost });
   }

@@ -3,12 +3,12 @@ import type { CollectorMetrics } from "../../shared/collector/collector-metrics.
 import type { ShrinkPolicy } from "../../shared/collector/shrink-guard.ts";
 import type { SourcePublisher } from "../../shared/collector/source-publisher.ts";
 import { MockService } from "../../shared/conversion/mock-service.ts";
-import type { Manifest, ServiceEntryManifest } from "../../shared/model/manifest.ts";
 import { errorText } from "../../shared/runtime/errors.ts";
 import type { Logger } from "../../shared/runtime/log.ts";
 import type { ZooKeeper } from "../../shared/zookeeper/zookeeper.ts";
 import { ApplicationRegistry } from "./applications/application-registry.ts";
 import { CallModel } from "./calls/call-model.ts";
+import { CataloguePublisher } from "./catalogue-publisher.ts";
 import { ChangeQueue } from "./change-queue.ts";
 import { InvalidRecords } from "./invalid-records.ts";
 import { LossWindow } from "./loss-window.ts";
@@ -17,7 +17,6 @@ import { MetadataResolver } from "./applications/metadata-resolver.ts";
 import { RegistryTree } from "./registry-tree.ts";
 import { parseResyncSchedule } from "./resync-schedule.ts";
 import { interfaceKey, ServiceCatalogue, springKey } from "./service-catalogue.ts";
-import type { ResourceName } from "./service-catalogue.ts";
 import { Sidecars } from "./calls/sidecars.ts";
 import { TreeFollower } from "./tree-follower.ts";
 import type { TreePath } from "./tree-paths.ts";
@@ -63,16 +62,15 @@ export class ZooKeeperCollector {
   readonly #options: ZooKeeperCollectorOptions;
   readonly #tree = new RegistryTree();
   readonly #applications: ApplicationRegistry;
-  readonly #mock: MockService | undefined;
   readonly #queue: ChangeQueue;
   readonly #losses: LossWindow;
   readonly #sidecars: Sidecars;
+  readonly #output: CataloguePublisher;
   readonly #work = new WorkSignal();
   /** True once all that was read first is resolved as well, as far as anybody knows. */
   #complete = false;
   #compareDue = true;
   #comparedAtMs = Number.NEGATIVE_INFINITY;
-  #holding = false;
   /** True if the last complete read found no provider at all. */
   #readNothing = false;
 
@@ -80,10 +78,10 @@ export class ZooKeeperCollector {
     const { source, profile, environment, zooKeeper, log, guard, signal } = options;
     this.#options = options;
     this.invalidRecords = new InvalidRecords(options.metrics, log);
-    const report = this.invalidRecords.report;
+    const report = this.invalidRecords.reporter("applications");
     this.#queue = new ChangeQueue(source.mode === "polling" ? undefined : source.watchingDebounce);
     this.#losses = new LossWindow(guard);
-    this.#mock = MockService.of(source, "zookeeper", profile, environment.istioRevision);
+    const mock = MockService.of(source, "zookeeper", profile, environment.istioRevision);
     const asks = source.metadataServiceTimeout > 0;
     const resolver = new MetadataResolver(
       {
@@ -100,6 +98,7 @@ export class ZooKeeperCollector {
       interfaceChanged: (name, providers) => this.#changed(interfaceKey(name), providers),
       springChanged: (name, instances) => this.#changed(springKey(name), instances),
       report,
+      solved: (path) => this.invalidRecords.solved(path),
     });
     const rules = zookeeperRules(source, profile, environment);
     this.catalogue = new ServiceCatalogue({
@@ -107,8 +106,8 @@ export class ZooKeeperCollector {
       applications: this.#applications,
       calls: this.calls,
       rules,
-      mock: this.#mock,
-      report,
+      mock,
+      report: this.invalidRecords.reporter("conversion"),
     });
     this.#sidecars = new Sidecars({
       enabled: source.enableDubboSidecar,
@@ -120,6 +119,14 @@ export class ZooKeeperCollector {
       trimIntervalMs: source.trimDubboRemoveDepInterval,
       istioRevision: environment.istioRevision,
     }, this.calls);
+    this.#output = new CataloguePublisher({
+      ...options,
+      catalogue: this.catalogue,
+      sidecars: this.#sidecars,
+      mock,
+      invalidRecords: this.invalidRecords,
+      keepsLast: source.enableEmptyProtection,
+    });
     this.follower = this.#follow();
   }
 
@@ -135,6 +142,7 @@ export class ZooKeeperCollector {
 
   #follow(): TreeFollower {
     const { source, zooKeeper, metrics, log } = this.#options;
+    const unreadable = this.invalidRecords.reporter("reading");
     const consumers = source.consumerPath.replace(/^\/+|\/+$/g, "");
     return new TreeFollower({
       zooKeeper,
@@ -157,7 +165,8 @@ export class ZooKeeperCollector {
         applicationChanged: (path) =>
           this.#applications.nodeChanged(path, this.#tree.applicationNodes.get(path)),
         metadataChanged: (path) => this.#metadataChanged(path),
-        unreadable: (path, reason) => this.invalidRecords.report({ path, reason }),
+        unreadable: (path, reason) => unreadable({ path, reason }),
+        readBegins: () => this.invalidRecords.forget("reading"),
         readCompletely: (seconds) => {
           metrics.polled(true, seconds);
           this.#readNothing = this.#providerCount === 0;
@@ -182,7 +191,7 @@ export class ZooKeeperCollector {
     // What the first reading finds is no change.
     if (this.#complete) this.#losses.note(cameOrWent, nowMs);
     this.#sidecars.changed(this.catalogue.outdate(key));
-    this.#queue.mark(key, cameOrWent, nowMs);
+    this.#queue.mark(key, cameOrWent, cameOrWent < 0 && this.catalogue.isEmpty(key), nowMs);
     if (this.#complete) this.#work.call();
   }
 
@@ -246,14 +255,14 @@ export class ZooKeeperCollector {
     this.#applications.retry();
     const { publisher } = this.#options;
     // What an unreachable registry lost must not run out of its time.
-    if (this.follower.lastError === undefined && (publisher.keepsEmpty || this.#holding)) {
+    if (this.follower.lastError === undefined && (publisher.keepsEmpty || this.#output.isHolding)) {
       this.#compareDue = true;
     }
   }
 
   /** While the registry can't be read or losses are held, what nobody calls any more is no evidence. */
   get #mayRemoveCalls(): boolean {
-    return this.follower.lastError === undefined && !this.#holding;
+    return this.follower.lastError === undefined && !this.#output.isHolding;
   }
 
   async #publishDue(signal: AbortSignal): Promise<void> {
@@ -261,71 +270,31 @@ export class ZooKeeperCollector {
     const nowMs = performance.now();
     const massLoss = this.#isMassLoss(nowMs);
     // Released by hand; or what changed may be what is held, or find its time over.
-    if (this.#holding && (publisher.held().size === 0 || this.#queue.size > 0)) this.#compareDue = true;
+    if (this.#output.isHolding && (publisher.held().size === 0 || this.#queue.size > 0)) {
+      this.#compareDue = true;
+    }
     const compare = publisher.needsCompleteRead ||
       ((massLoss || this.#compareDue) && !this.follower.isReading &&
         nowMs >= this.#comparedAtMs + minCompareMs);
     if (compare) await this.#publishAll(signal);
     else await this.#publishNamed(this.#queue.takeDue(nowMs, this.#takesLosses(nowMs)), signal);
     if (massLoss && this.#queue.size > 0) this.#compareDue = true;
-    await this.#publishSidecars(signal);
+    await this.#output.publishSidecars(this.#mayRemoveCalls, signal);
   }
 
   async #publishNamed(keys: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
-    if (keys.size === 0) return;
-    const { publisher, metrics, source } = this.#options;
-    const upserts: ServiceEntryManifest[] = [];
-    const gone: ResourceName[] = [];
-    const converted = new Map<string, readonly ServiceEntryManifest[]>();
-    for (const key of keys) {
-      const update = this.catalogue.convert(key);
-      upserts.push(...update.manifests);
-      if (!source.enableEmptyProtection) gone.push(...update.gone);
-      converted.set(key, update.manifests);
-      this.#sidecars.changed(update.changedApplications);
-    }
-    if (this.#mock?.grew === true) upserts.push(this.#mock.manifest());
     try {
-      metrics.published(await publisher.publishChanges(upserts, gone, signal));
+      await this.#output.publishNamed(keys, signal);
     } catch (error) {
       this.#queue.putBack(keys, performance.now());
       throw error;
     }
-    // Only now: until it is published, what vanished has to be named again.
-    for (const [key, manifests] of converted) this.catalogue.published(key, manifests);
   }
 
   async #publishAll(signal: AbortSignal): Promise<void> {
-    const { publisher, metrics, log } = this.#options;
     this.#compareDue = false;
-    // What was converted ahead has reported already.
-    if (Number.isFinite(this.#comparedAtMs)) this.invalidRecords.forget();
     this.#comparedAtMs = performance.now();
     this.#queue.clear();
-    this.#sidecars.restore(await publisher.readBack(signal), Date.now());
-    const services: Manifest[] = [];
-    for (const key of this.catalogue.keys()) {
-      const { manifests, changedApplications } = this.catalogue.convert(key);
-      services.push(...manifests);
-      this.#sidecars.changed(changedApplications);
-      this.catalogue.published(key, manifests);
-    }
-    if (this.#mock?.isPublishable === true) services.push(this.#mock.manifest());
-    // Whether losses will be held isn't known before they are compared, so no call is taken for gone here.
-    const { gone } = this.#sidecars.plan(Date.now(), false);
-    const summary = await publisher.publishAll([...services, ...this.#sidecars.manifests()], signal);
-    metrics.published(summary);
-    this.#holding = publisher.held().size > 0;
-    if (gone.length > 0) metrics.published(await publisher.publishChanges([], gone, signal));
-    this.#sidecars.settle();
-    log.info(summary, "compared everything with the stream");
-  }
-
-  async #publishSidecars(signal: AbortSignal): Promise<void> {
-    const { publisher, metrics } = this.#options;
-    if (publisher.needsCompleteRead || this.#sidecars.dueInMs(Date.now(), this.#mayRemoveCalls) !== 0) return;
-    const { upserts, gone } = this.#sidecars.plan(Date.now(), this.#mayRemoveCalls);
-    metrics.published(await publisher.publishChanges(upserts, gone, signal));
-    this.#sidecars.settle();
+    await this.#output.publishAll(signal);
   }
 }

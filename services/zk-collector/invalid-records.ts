@@ -8,11 +8,21 @@ const maxShown = 1000;
 /** So many are logged one by one between two complete readings. */
 const maxLogged = 20;
 
-/** Records of the registry that can't be used: counted, logged once and shown, until a complete reading begins. */
+/**
+ * Where a record was found to be unusable: when it was read, when it was converted, or when it was found out what an
+ * application offers, which is done once for each.
+ */
+export type RecordStage = "reading" | "conversion" | "applications";
+
+/** Records of the registry that can't be used: counted, logged once, and shown until their stage begins anew. */
 export class InvalidRecords {
   readonly #metrics: CollectorMetrics;
   readonly #log: Logger;
-  readonly #shown = new Map<string, string>();
+  readonly #shown: Readonly<Record<RecordStage, Map<string, string>>> = {
+    reading: new Map(),
+    conversion: new Map(),
+    applications: new Map(),
+  };
   readonly #known = new Map<string, string>();
   #logged = 0;
 
@@ -23,12 +33,17 @@ export class InvalidRecords {
 
   /** Reasons by place, as far as they are shown. */
   get shown(): ReadonlyMap<string, string> {
-    return this.#shown;
+    return new Map(Object.values(this.#shown).flatMap((shown) => [...shown]));
   }
 
-  /** Takes note of one; to be handed to whoever finds them. */
-  readonly report = ({ path, reason }: InvalidRecord): void => {
-    if (this.#shown.size < maxShown) this.#shown.set(path, reason);
+  /** The function to hand to whoever finds such records at a stage. */
+  reporter(stage: RecordStage): (record: InvalidRecord) => void {
+    return (record) => this.#report(stage, record);
+  }
+
+  #report(stage: RecordStage, { path, reason }: InvalidRecord): void {
+    const shown = this.#shown[stage];
+    if (shown.size < maxShown) shown.set(path, reason);
     if (this.#known.get(path) === reason) return;
     this.#metrics.invalidRecords.inc();
     if (this.#known.size < maxShown) this.#known.set(path, reason);
@@ -38,12 +53,19 @@ export class InvalidRecords {
     } else if (this.#logged === maxLogged + 1) {
       this.#log.warn("and more such records: see the collector's debug API");
     }
-  };
+  }
 
-  /** Everything is converted again: what is still wrong will be reported again. */
-  forget(): void {
-    for (const path of this.#known.keys()) if (!this.#shown.has(path)) this.#known.delete(path);
-    this.#shown.clear();
+  /** The stage begins anew: what is still wrong will be reported again. */
+  forget(stage: RecordStage): void {
+    // What wasn't reported since the stage began last is news when it comes back.
+    const shown = this.shown;
+    for (const path of this.#known.keys()) if (!shown.has(path)) this.#known.delete(path);
+    this.#shown[stage].clear();
     this.#logged = 0;
+  }
+
+  /** What was wrong with a record of an application isn't any more, or the record is gone. */
+  solved(path: string): void {
+    if (this.#shown.applications.delete(path)) this.#known.delete(path);
   }
 }

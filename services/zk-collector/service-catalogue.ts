@@ -122,6 +122,14 @@ export class ServiceCatalogue {
     else this.#converted.set(key, manifests.map(nameOf));
   }
 
+  /** True if nobody provides what is under a key. */
+  isEmpty(key: string): boolean {
+    const { tree, applications } = this.#options;
+    const name = key.slice(key.indexOf("/") + 1);
+    if (key.startsWith("spring/")) return isNone(applications.springInstancesOf(name));
+    return tree.childrenOf(name).providers.size === 0 && isNone(applications.providersOf(name));
+  }
+
   /** The instances of an interface as they are registered, selected or not. */
   instancesOf(interfaceName: string): Map<string, RegisteredInstance[]> {
     return registeredInstances(this.#record(interfaceName), this.#options.rules);
@@ -147,4 +155,9 @@ function callsOf({ key, manifest, providerApplications, consumerApplications }: 
 
 function nameOf({ kind, metadata: { namespace, name } }: ServiceEntryManifest): ResourceName {
   return { kind, namespace, name };
+}
+
+function isNone(items: Iterable<unknown>): boolean {
+  for (const _item of items) return false;
+  return true;
 }

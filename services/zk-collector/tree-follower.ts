@@ -24,6 +24,8 @@ export interface TreeFollowerOptions {
   readonly listener: TreeListener & {
     /** A node beside interfaces and applications changed: a mapping, or an application's metadata. */
     metadataChanged(path: TreePath): void;
+    /** Everything is being read again. */
+    readBegins(): void;
     /** Everything has been read once more. */
     readCompletely(seconds: number): void;
     readFailed(seconds: number): void;
@@ -136,6 +138,7 @@ export class TreeFollower {
       startMs = performance.now();
       await this.#watch();
       this.#reading = true;
+      listener.readBegins();
       await this.#reader.readAll(atOnce);
       this.#lastSuccessMs = performance.now();
       this.#lastError = undefined;

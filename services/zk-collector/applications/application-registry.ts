@@ -15,6 +15,8 @@ export interface ApplicationRegistryOptions {
   /** The instances of a Spring Cloud service changed; how many came, or went. */
   readonly springChanged: (serviceName: string, instances: number) => void;
   readonly report: (record: InvalidRecord) => void;
+  /** What was reported of a node holds no more. */
+  readonly solved?: (path: string) => void;
 }
 
 /** A Dubbo instance, and what it was found to offer: pairs of interface and URL. */
@@ -80,6 +82,7 @@ export class ApplicationRegistry {
 
   /** Takes in a node's content; undefined: the node is gone. */
   nodeChanged(path: string, data: Uint8Array | undefined): void {
+    this.#options.solved?.(path);
     const decoded = data === undefined
       ? undefined
       : decodeApplicationNode({ path, data }, this.#options.report);
@@ -144,6 +147,7 @@ export class ApplicationRegistry {
         mayAsk ? asked : all,
         mayAsk,
       );
+      if (isExact(resolution)) { for (const { path } of all) this.#options.solved?.(path); }
       if (isExact(resolution) || !mayAsk) this.#inexact.delete(key);
       else this.#inexact.set(key, { application, guessed: resolution.source !== "unknown" });
       for (const known of this.#instancesOf(application, revision)) this.#apply(known, resolution);
