@@ -19,6 +19,7 @@ import { AggregatorMetrics } from "./metrics.ts";
 import { StateKeeper, StateStore } from "./state/state-keeper.ts";
 import { SyncGate } from "./sync-gate.ts";
 import { openAddressKeeper } from "./virtual-addresses/open-address-keeper.ts";
+import type { ClientStream } from "./xds/client-stream.ts";
 import { XdsServer } from "./xds/xds-server.ts";
 
 export interface AggregatorOptions {
@@ -39,6 +40,8 @@ export interface Aggregator {
   readonly http: HttpServer;
   readonly gate: SyncGate;
   readonly cache: ResourceCache;
+  /** The xDS clients that are connected now. */
+  readonly clients: () => Iterable<ClientStream>;
   /** Settles when the aggregator's work ends: with the process's stop, or with an error. */
   readonly finished: Promise<void>;
 }
@@ -98,13 +101,15 @@ export async function startAggregator(
     const polling = await LongPollingServer.listen(listener, { cache, gate, transport, controlPlane, log });
     pollings.push(context.use(polling));
   }
+  const clients = () => xds.clients;
   const debug = {
     config,
     cache,
     gate,
     ingest,
     entryLog,
-    clients: () => xds.clients,
+    clients,
+    polls: () => pollings.flatMap((polling) => [...polling.held]),
     addresses: addresses?.keeper,
     state,
     metrics: options.metrics,
@@ -128,7 +133,7 @@ export async function startAggregator(
   }
   const finished = allOf(work);
   const xdsAddresses = [...xds.addresses, ...pollings.map(({ address }) => address)];
-  return { xdsAddress: xdsAddresses[0] ?? "", xdsAddresses, http, gate, cache, finished };
+  return { xdsAddress: xdsAddresses[0] ?? "", xdsAddresses, http, gate, cache, clients, finished };
 }
 
 /** Settles when all have ended, or with the first error. */

@@ -1,5 +1,6 @@
 import { createAdaptorServer } from "@hono/node-server";
-import type { Hono } from "hono";
+import { getConnInfo } from "@hono/node-server/conninfo";
+import type { Context, Hono } from "hono";
 import type { AddressInfo } from "node:net";
 import { errorText, MeshError } from "./errors.ts";
 
@@ -50,6 +51,12 @@ export async function serveHttp(app: Hono, address: string, key: string): Promis
         if ("closeAllConnections" in server) server.closeAllConnections();
       }),
   };
+}
+
+/** `host:port` of who sent a request; IPv6 addresses are in brackets. */
+export function clientAddress(c: Context): string {
+  const { address = "", port } = getConnInfo(c).remote;
+  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
 }
 
 function isAddressInfo(address: AddressInfo | string | null): address is AddressInfo {

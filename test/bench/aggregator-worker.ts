@@ -1,5 +1,8 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { startAggregator } from "../../services/aggregator/aggregator.ts";
+import type { Aggregator } from "../../services/aggregator/aggregator.ts";
+import type { ClientStream } from "../../services/aggregator/xds/client-stream.ts";
 import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";
 import type { ServiceEntryManifest } from "../../shared/model/manifest.ts";
 import { createLogger } from "../../shared/runtime/log.ts";
@@ -12,13 +15,29 @@ import { serveCommands } from "./worker.ts";
 
 /** An aggregator with an embedded entry log that the parent fills and changes. Only its own work counts as its CPU. */
 
-const StartInput = z.object({ services: z.number(), instances: z.number() });
+const StartInput = z.object({
+  services: z.number(),
+  instances: z.number(),
+  /** Over how many listeners the catalogue is spread. */
+  shards: z.number().default(1),
+});
 const ChangeInput = z.object({ service: z.number(), address: z.string() });
 
 const signal = new AbortController().signal;
 const entryLog = new EmbeddedEntryLog();
 const convert = converter();
 let size: CatalogueSize = { services: 0, instances: 0 };
+let aggregator: Aggregator | undefined;
+
+function pushesOf(clients: readonly ClientStream[]): number {
+  let pushes = 0;
+  for (const client of clients) {
+    for (const { typeUrl, kind } of client.types.values()) {
+      if (kind !== undefined) pushes += client.traffic(typeUrl).pushes;
+    }
+  }
+  return pushes;
+}
 
 function withAddress(manifest: ServiceEntryManifest, address: string): ServiceEntryManifest {
   const [first, ...others] = manifest.spec.endpoints ?? [];
@@ -28,13 +47,15 @@ function withAddress(manifest: ServiceEntryManifest, address: string): ServiceEn
 serveCommands({
   /** Answers where it serves xDS. */
   start: async (input) => {
-    size = StartInput.parse(input);
+    const { shards, ...catalogue } = StartInput.parse(input);
+    size = catalogue;
     await entryLog.publish([...manifests(size).map(toRecord), markerRecord(size.services)], signal);
     const { config, environment } = benchConfig({
       mcp: { serverUrl: "xds://127.0.0.1:0" },
       http: { address: "127.0.0.1:0" },
+      xds: { shards },
     });
-    const aggregator = await startAggregator(
+    aggregator = await startAggregator(
       { config, environment, entryLog, metrics: createMetrics() },
       // It ends with the process, and closes nothing.
       { log: createLogger("bench"), signal, use: (resource) => resource },
@@ -53,5 +74,23 @@ serveCommands({
     await entryLog.publish(records, signal);
     return atMs;
   },
+  /** Where it serves xDS, one address for each shard. */
+  addresses: () => aggregator?.xdsAddresses ?? [],
+  /**
+   * Answers when, by the shared clock, all clients had acknowledged what they were sent, and that was `pushes` responses
+   * of our kinds at least. Looks every millisecond, which costs: not for measuring CPU.
+   */
+  acknowledged: async (input) => {
+    const wanted = z.number().parse(input);
+    for (;;) {
+      const clients = [...aggregator?.clients() ?? []];
+      if (pushesOf(clients) >= wanted && clients.every((client) => client.hasAcknowledgedAll)) {
+        return sharedClockMs();
+      }
+      await delay(1);
+    }
+  },
+  /** How many responses of our kinds the clients were sent. */
+  pushes: () => pushesOf([...aggregator?.clients() ?? []]),
   usage: () => ownUsage(),
 });

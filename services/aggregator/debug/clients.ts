@@ -1,3 +1,5 @@
+import type { CatalogueView } from "../catalogue-view.ts";
+import type { HeldPoll } from "../long-polling/long-polling.ts";
 import type { ClientStream } from "../xds/client-stream.ts";
 
 /** `/clients` as slime has it: PushVer and AckVer are the last sent and acknowledged nonces. */
@@ -20,28 +22,42 @@ export function clientsAsSlime(clients: Iterable<ClientStream>): Record<string, 
  */
 export function clientsInDetail(clients: Iterable<ClientStream>): unknown[] {
   const nowMs = performance.now();
-  return Array.from(clients, (client) => {
-    const { revisions, namespaces, registries, shard } = client.view.scope;
-    return {
-      id: `${client.nodeId}-${client.id}`,
-      node: client.nodeId,
-      address: client.address,
-      revision: client.revision ?? null,
-      connectedAt: client.connectedAt.toISOString(),
-      dialect: client.dialect ?? null,
-      listener: client.listener,
-      view: { revisions, namespaces, registries, shard: shard ?? null },
-      types: Array.from(client.types.values(), (type) => ({
-        typeUrl: type.typeUrl,
-        sentVersion: type.sentVersion ?? null,
-        acknowledgedVersion: type.ackedVersion ?? null,
-        waitingForAckMs: type.inFlight ? Math.round(nowMs - type.sentAtMs) : null,
-        ...client.traffic(type.typeUrl),
-        refusals: type.nacks,
-        refusedNow: type.refused ?? [],
-        lastError: type.lastError?.message ?? null,
-        lastErrorNames: type.lastError?.names ?? [],
-      })),
-    };
-  });
+  return Array.from(clients, (client) => ({
+    id: `${client.nodeId}-${client.id}`,
+    node: client.nodeId,
+    address: client.address,
+    revision: client.revision ?? null,
+    connectedAt: client.connectedAt.toISOString(),
+    dialect: client.dialect ?? null,
+    listener: client.listener,
+    view: scopeOf(client.view),
+    types: Array.from(client.types.values(), (type) => ({
+      typeUrl: type.typeUrl,
+      sentVersion: type.sentVersion ?? null,
+      acknowledgedVersion: type.ackedVersion ?? null,
+      waitingForAckMs: type.inFlight ? Math.round(nowMs - type.sentAtMs) : null,
+      ...client.traffic(type.typeUrl),
+      refusals: type.nacks,
+      refusedNow: type.refused ?? [],
+      lastError: type.lastError?.message ?? null,
+      lastErrorNames: type.lastError?.names ?? [],
+    })),
+  }));
+}
+
+/** The polls that are held, in the form of {@link clientsInDetail}: what a client polls with is what it has accepted. */
+export function pollsInDetail(polls: Iterable<HeldPoll>): unknown[] {
+  return Array.from(polls, ({ clientId, address, since, listener, view, poll }) => ({
+    id: clientId ?? null,
+    address,
+    connectedAt: since.toISOString(),
+    dialect: "longPolling",
+    listener,
+    view: scopeOf(view),
+    types: [{ typeUrl: poll.typeUrl, acknowledgedVersion: poll.version === "" ? null : poll.version }],
+  }));
+}
+
+function scopeOf({ scope: { revisions, namespaces, registries, shard } }: CatalogueView) {
+  return { revisions, namespaces, registries, shard: shard ?? null };
 }

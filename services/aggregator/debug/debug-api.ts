@@ -11,8 +11,9 @@ import type { StreamIngest } from "../ingest.ts";
 import type { SyncGate } from "../sync-gate.ts";
 import type { StateStore } from "../state/state-keeper.ts";
 import type { AddressKeeper } from "../virtual-addresses/address-keeper.ts";
+import type { HeldPoll } from "../long-polling/long-polling.ts";
 import type { ClientStream } from "../xds/client-stream.ts";
-import { clientsAsSlime, clientsInDetail } from "./clients.ts";
+import { clientsAsSlime, clientsInDetail, pollsInDetail } from "./clients.ts";
 import { xdsCache } from "./xds-cache.ts";
 import { zookeeperRoutes } from "./zookeeper.ts";
 
@@ -24,6 +25,8 @@ export interface DebugApiOptions {
   readonly ingest: StreamIngest;
   readonly entryLog: EntryLog;
   readonly clients: () => Iterable<ClientStream>;
+  /** Polls that are held, if there is long polling. */
+  readonly polls?: () => Iterable<HeldPoll>;
   /** Who has which virtual address, if anybody is given one. */
   readonly addresses?: AddressKeeper | undefined;
   /** The state on disk, if one is kept. */
@@ -33,7 +36,7 @@ export interface DebugApiOptions {
 
 /** The paths of slime's module, relative to its prefix, and ours beside them. */
 export function moduleRoutes(options: DebugApiOptions): Hono {
-  const { config, cache, gate, ingest, entryLog, clients, addresses, state } = options;
+  const { config, cache, gate, ingest, entryLog, clients, polls, addresses, state } = options;
   const routes = new Hono();
   routes.get("/xdsCache", (c) => {
     const { status, contentType, body } = xdsCache(cache, c.req.query());
@@ -45,10 +48,10 @@ export function moduleRoutes(options: DebugApiOptions): Hono {
   });
   routes.route("/", zookeeperRoutes({ config, cache, entryLog }));
   routes.get("/args", (c) => json(c, toSlimeArgs(maskSecrets(config))));
-  routes.get(
-    "/clients",
-    (c) => json(c, c.req.query("detail") ? clientsInDetail(clients()) : clientsAsSlime(clients())),
-  );
+  routes.get("/clients", (c) => {
+    if (!c.req.query("detail")) return json(c, clientsAsSlime(clients()));
+    return json(c, [...clientsInDetail(clients()), ...pollsInDetail(polls?.() ?? [])]);
+  });
   routes.get("/ready", (c) => {
     const missing = notReady(gate);
     if (missing !== undefined) return c.text(missing, 503);

@@ -1,12 +1,18 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { parse } from "yaml";
 import { DiscoveryResponseSchema } from "../../../protos/gen/envoy/service/discovery/v3/discovery_pb.ts";
 import { ResourceSchema } from "../../../protos/gen/istio/mcp/v1alpha1/resource_pb.ts";
+import { selfSignedCertificate } from "../../../test/servers/certificate.ts";
 import type { ServiceEntryManifest } from "../../../shared/model/manifest.ts";
 import { ResourceCache } from "../cache.ts";
 import { encodeResource } from "../encode/encode-resource.ts";
 import { silentLog, testTransport } from "../grpc/grpc-rig.ts";
+import type { Transport } from "../grpc/transport.ts";
+import { pollsInDetail } from "../debug/clients.ts";
 import { SyncGate } from "../sync-gate.ts";
 import { LongPollingServer } from "./long-polling.ts";
 import type { LongPollingOptions } from "./long-polling.ts";
@@ -32,7 +38,12 @@ function put(cache: ResourceCache, namespace: string, name: string, host = `${na
   });
 }
 
-async function serve(options: Partial<LongPollingOptions> = {}, maxStreams = 1000) {
+async function serve(
+  options: Partial<LongPollingOptions> = {},
+  maxStreams = 1000,
+  transport?: Transport,
+  log = silentLog(),
+) {
   const cache = new ResourceCache();
   const gate = new SyncGate([]);
   const server = await LongPollingServer.listen(
@@ -45,7 +56,7 @@ async function serve(options: Partial<LongPollingOptions> = {}, maxStreams = 100
       registries: [],
       ...options,
     },
-    { cache, gate, transport: await testTransport({ maxStreams }), controlPlane: "test", log: silentLog() },
+    { cache, gate, transport: transport ?? await testTransport({ maxStreams }), controlPlane: "test", log },
   );
   onTestFinished(() => server[Symbol.asyncDispose]());
   const poll = async (query: Readonly<Record<string, string>> = {}, signal?: AbortSignal) => {
@@ -57,7 +68,7 @@ async function serve(options: Partial<LongPollingOptions> = {}, maxStreams = 100
     const body = Buffer.from(await response.arrayBuffer());
     return { status: response.status, version: response.headers.get("version"), body };
   };
-  return { cache, gate, poll };
+  return { cache, gate, poll, server };
 }
 
 /** The names in an answer. */
@@ -80,21 +91,29 @@ describe("long polling", () => {
   });
 
   test("holds a client that has everything, until something changes", async () => {
-    const { cache, gate, poll } = await serve();
+    const { cache, gate, poll, server } = await serve();
     gate.markCaughtUp();
     put(cache, "a", "orders");
     const { version } = await poll();
     let isAnswered = false;
-    const held = poll({ version: version ?? "" }).finally(() => {
+    const held = poll({ version: version ?? "", clientId: "istio-1" }).finally(() => {
       isAnswered = true;
     });
     // Another client's whole conversation fits into that time.
     await poll();
     expect(isAnswered).toBe(false);
+    expect(pollsInDetail(server.held)).toMatchObject([{
+      id: "istio-1",
+      address: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      dialect: "longPolling",
+      listener: "127.0.0.1:0",
+      types: [{ typeUrl, acknowledgedVersion: version }],
+    }]);
     put(cache, "a", "cart");
     const next = await held;
     expect(next.version).not.toBe(version);
     expect(namesIn(next.body)).toEqual(["a/cart", "a/orders"]);
+    await expect.poll(() => [...server.held]).toEqual([]);
   });
 
   test("answers with nothing and the client's own version when the time is over", async () => {
@@ -168,5 +187,18 @@ describe("long polling", () => {
     stop.abort();
     await expect(held).rejects.toThrow();
     await expect.poll(async () => (await poll()).status).toBe(200);
+  });
+
+  test("warns if TLS was asked for, which it hasn't", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "meshregistry-polling-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const { cert, key } = selfSignedCertificate();
+    const [certFile, keyFile] = [join(folder, "crt"), join(folder, "key")];
+    await Promise.all([writeFile(certFile, cert), writeFile(keyFile, key)]);
+    const log = silentLog();
+    const warn = vi.spyOn(log, "warn");
+    const tls = { certFile, keyFile, clientCaFile: "", allowedSans: [] };
+    await serve({}, 1000, await testTransport({ tls }), log);
+    expect(warn).toHaveBeenCalledWith({ address: "127.0.0.1:0" }, expect.stringContaining("plain text"));
   });
 });

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
-import { serveHttp } from "../../../shared/runtime/http-server.ts";
+import { clientAddress, serveHttp } from "../../../shared/runtime/http-server.ts";
 import type { HttpServer } from "../../../shared/runtime/http-server.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
 import type { ResourceCache } from "../cache.ts";
@@ -27,6 +27,19 @@ export interface LongPollingOptions {
   readonly registries: readonly string[];
 }
 
+/** A poll that is held: all that there is to know of a client. */
+export interface HeldPoll {
+  /** What the client calls itself; undefined: it doesn't say. */
+  readonly clientId: string | undefined;
+  readonly address: string;
+  readonly since: Date;
+  /** Where it came in, as configured. */
+  readonly listener: string;
+  readonly view: CatalogueView;
+  /** What it asks for, and the version that it has. */
+  readonly poll: Poll;
+}
+
 /** What the server serves. */
 export interface LongPollingContext {
   readonly cache: ResourceCache;
@@ -43,21 +56,25 @@ export interface LongPollingContext {
  */
 export class LongPollingServer implements AsyncDisposable {
   readonly #context: LongPollingContext;
+  readonly #listener: string;
+  readonly #view: CatalogueView;
   readonly #intervalMs: number;
   readonly #configs: Configs;
   readonly #waiting = new Set<() => void>();
+  readonly #held = new Set<HeldPoll>();
   readonly #stopListening: () => void;
   #wakeScheduled = false;
   #http: HttpServer | undefined;
 
   private constructor(options: LongPollingOptions, context: LongPollingContext) {
     const { cache, gate, controlPlane } = context;
-    const { revision, namespaces, registries, typeUrls, intervalMs } = options;
+    const { address, revision, namespaces, registries, typeUrls, intervalMs } = options;
     const revisions = revision === "" ? [] : [revision];
-    const view = new CatalogueView({ revisions, namespaces, registries, shard: undefined });
+    this.#view = new CatalogueView({ revisions, namespaces, registries, shard: undefined });
     this.#context = context;
+    this.#listener = address;
     this.#intervalMs = intervalMs;
-    this.#configs = new Configs(cache, view, typeUrls, controlPlane);
+    this.#configs = new Configs(cache, this.#view, typeUrls, controlPlane);
     this.#stopListening = cache.onChange((kind) => {
       this.#configs.invalidate(kind);
       this.#wake();
@@ -71,6 +88,12 @@ export class LongPollingServer implements AsyncDisposable {
    */
   static async listen(options: LongPollingOptions, context: LongPollingContext): Promise<LongPollingServer> {
     const server = new LongPollingServer(options, context);
+    if (context.transport.certificate !== undefined) {
+      context.log.warn(
+        { address: options.address },
+        "xds.tls doesn't hold for long polling: who reaches this listener reads everything, in plain text",
+      );
+    }
     const app = new Hono().get("/configs", async (c) => await server.#answer(c));
     try {
       server.#http = await serveHttp(app, options.address, "mcp.serverUrl or xds.listeners");
@@ -86,15 +109,30 @@ export class LongPollingServer implements AsyncDisposable {
     return this.#http?.url.slice("http://".length) ?? "";
   }
 
+  /** The polls that are held now. */
+  get held(): Iterable<HeldPoll> {
+    return this.#held;
+  }
+
   async #answer(c: Context): Promise<Response> {
     const poll = parsePoll(c.req.query());
     if (poll === undefined) return c.text("typeUrl is missing", 400);
     const { transport, log } = this.#context;
     if (!transport.takeStream()) return c.text("too many streams (xds.maxStreams)", 503);
+    const clientId = c.req.query("clientId");
+    const held = {
+      clientId,
+      address: clientAddress(c),
+      since: new Date(),
+      listener: this.#listener,
+      view: this.#view,
+      poll,
+    };
+    this.#held.add(held);
     try {
       const version = await this.#newVersion(poll, c.req.raw.signal);
       if (version === undefined) return c.body(new Uint8Array(), 200, { version: poll.version });
-      log.debug({ typeUrl: poll.typeUrl, version, clientId: c.req.query("clientId") }, "poll answered");
+      log.debug({ typeUrl: poll.typeUrl, version, clientId }, "poll answered");
       const headers = {
         version,
         "Content-Type": poll.form === "yaml" ? "text/yaml" : "application/x-protobuf",
@@ -102,6 +140,7 @@ export class LongPollingServer implements AsyncDisposable {
       if (poll.form === "yaml") return c.body(this.#configs.yaml(poll), 200, headers);
       return c.body(streamOf(this.#configs.protobuf(poll, version)), 200, headers);
     } finally {
+      this.#held.delete(held);
       transport.releaseStream();
     }
   }
