@@ -1,4 +1,4 @@
-import { Hono } from "hono";
+import type { Hono } from "hono";
 import type { Registry } from "prom-client";
 import { collectorRoutes } from "../../shared/collector/collector-api.ts";
 import { CollectorMetrics } from "../../shared/collector/collector-metrics.ts";
