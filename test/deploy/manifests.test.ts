@@ -2,17 +2,23 @@ import { existsSync, statSync } from "node:fs";
 import { join, posix } from "node:path";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { formatIssue, loadConfig } from "../../shared/config/mod.ts";
+import { listenersOf } from "../../services/aggregator/listeners.ts";
+import { configSources } from "../../services/meshctl/config-sources.ts";
+import { ConfigSchema, formatIssue, loadConfig } from "../../shared/config/mod.ts";
 import {
+  ContainerPort,
   DisruptionBudget,
   filesBelow,
   Kustomization,
   NetworkPolicy,
+  parsePatch,
   pick,
+  PolicyPort,
   readText,
   readYaml,
   root,
   Service,
+  ServicePort,
   Skaffold,
   Workload,
 } from "./read-manifests.ts";
@@ -21,6 +27,7 @@ const yamlFiles = filesBelow("deploy", ".yaml");
 const documents = yamlFiles.flatMap((path) => readYaml(path));
 const workloads = pick(Workload, documents, "Deployment", "StatefulSet");
 const services = pick(Service, documents, "Service");
+const policies = pick(NetworkPolicy, documents, "NetworkPolicy");
 const kustomizations = filesBelow("deploy", "kustomization.yaml").map((path) => ({
   folder: posix.dirname(path),
   content: Kustomization.parse(readYaml(path)[0]),
@@ -96,7 +103,7 @@ describe("kustomizations", () => {
     expect(names).toEqual(expect.arrayContaining(content.replicas.map(({ name }) => name)));
     expect(images).toEqual(expect.arrayContaining(content.images.map(({ name }) => name)));
     for (const { target } of content.patches) {
-      const hit = workloads.filter(({ kind, metadata }) =>
+      const hit = [...workloads, ...services, ...policies].filter(({ kind, metadata }) =>
         kind === target.kind && (target.name ?? metadata.name) === metadata.name
       );
       expect(hit, JSON.stringify(target)).not.toHaveLength(0);
@@ -160,7 +167,7 @@ describe("what leads to pods", () => {
     for (const { port, targetPort } of spec.ports) expect(portOf(workload, targetPort)).toBe(port);
   });
 
-  test.each(pick(NetworkPolicy, documents, "NetworkPolicy"))(
+  test.each(policies)(
     "NetworkPolicy $metadata.name: its ports are the containers'",
     ({ spec }) => {
       const workload = selected(spec.podSelector.matchLabels);
@@ -193,6 +200,49 @@ describe("what leads to pods", () => {
       ]);
     },
   );
+});
+
+describe("the component of shards", () => {
+  const folder = "deploy/components/shards";
+  const { content } = one(kustomizations.filter((kustomization) => kustomization.folder === folder));
+  /** What the patch of a kind adds to the list at `path`. */
+  const added = <T>(kind: string, path: string, schema: z.ZodType<T>): readonly T[] => {
+    const { patch } = one(content.patches.filter(({ target }) => target.kind === kind));
+    return parsePatch(patch).filter((step) => step.op === "add" && step.path === path)
+      .map(({ value }) => schema.parse(value));
+  };
+  const first = portOf(selected({ "app.kubernetes.io/name": "aggregator" }), "grpc-xds") ?? 0;
+  const servicePorts = added("Service", "/spec/ports/-", ServicePort);
+
+  test("it is for as many shards as it says", () => {
+    const count = Number(/xds\.shards: (\d+)/.exec(readText(`${folder}/kustomization.yaml`))?.[1]);
+    const { grpc } = listenersOf(ConfigSchema.parse({ xds: { shards: count } }));
+    const further = grpc.slice(1).map(({ address }) => Number(address.split(":").at(-1)));
+    expect(further).toHaveLength(count - 1);
+    expect(servicePorts.map(({ port }) => port)).toEqual(further);
+    expect(configSources("meshregistry.istio-system.svc", first, count, undefined).slice(0, -1)).toEqual(
+      [first, ...servicePorts.map(({ port }) => port)].map((port) => ({
+        address: `xds://meshregistry.istio-system.svc:${port}`,
+      })),
+    );
+  });
+
+  test("Service, pods and NetworkPolicy have the same ports", () => {
+    const ports = added("Deployment", "/spec/template/spec/containers/0/ports/-", ContainerPort);
+    expect(ports.map(({ containerPort }) => containerPort)).toEqual(servicePorts.map(({ port }) => port));
+    for (const { name, port, targetPort } of servicePorts) {
+      expect(targetPort).toBe(port);
+      // Names of ports have 15 characters at most.
+      expect(name.length).toBeLessThanOrEqual(15);
+    }
+    const range = one(added("NetworkPolicy", "/spec/ingress/0/ports/-", PolicyPort));
+    expect(range).toEqual({ port: first + 1, endPort: servicePorts.at(-1)?.port });
+  });
+
+  test("the NetworkPolicy's first rule is the one for xDS", () => {
+    const { spec } = one(policies.filter(({ metadata }) => metadata.name === "aggregator"));
+    expect(spec.ingress[0]?.ports[0]?.port).toBe("grpc-xds");
+  });
 });
 
 describe("configuration", () => {

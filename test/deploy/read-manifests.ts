@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { z } from "zod";
 
 /** The repository's top folder. */
@@ -10,11 +10,14 @@ const Labels = z.record(z.string(), z.string());
 const PortName = z.union([z.string(), z.number()]);
 const Probe = z.looseObject({ httpGet: z.looseObject({ path: z.string(), port: PortName }) });
 
+/** A port of a container. */
+export const ContainerPort = z.looseObject({ name: z.string(), containerPort: z.number() });
+
 const Container = z.looseObject({
   name: z.string(),
   image: z.string(),
   args: z.array(z.string()).default([]),
-  ports: z.array(z.looseObject({ name: z.string(), containerPort: z.number() })),
+  ports: z.array(ContainerPort),
   startupProbe: Probe.optional(),
   readinessProbe: Probe,
   livenessProbe: Probe,
@@ -54,21 +57,27 @@ export const Workload = z.looseObject({
 });
 export type Workload = z.infer<typeof Workload>;
 
+/** A port of a Service. */
+export const ServicePort = z.looseObject({ name: z.string(), port: z.number(), targetPort: PortName });
+
 export const Service = z.looseObject({
   kind: z.literal("Service"),
   metadata: z.looseObject({ name: z.string() }),
   spec: z.looseObject({
     selector: Labels,
-    ports: z.array(z.looseObject({ name: z.string(), port: z.number(), targetPort: PortName })),
+    ports: z.array(ServicePort),
   }),
 });
+
+/** A port, or a range of ports, that a NetworkPolicy opens. */
+export const PolicyPort = z.looseObject({ port: PortName, endPort: z.number().optional() });
 
 export const NetworkPolicy = z.looseObject({
   kind: z.literal("NetworkPolicy"),
   metadata: z.looseObject({ name: z.string() }),
   spec: z.looseObject({
     podSelector: z.looseObject({ matchLabels: Labels }),
-    ingress: z.array(z.looseObject({ ports: z.array(z.looseObject({ port: PortName })) })),
+    ingress: z.array(z.looseObject({ ports: z.array(PolicyPort) })),
   }),
 });
 
@@ -103,6 +112,15 @@ export const Kustomization = z.strictObject({
   })).default([]),
 });
 export type Kustomization = z.infer<typeof Kustomization>;
+
+const Patch = z.array(
+  z.strictObject({ op: z.enum(["add", "replace", "test"]), path: z.string(), value: z.unknown() }),
+);
+
+/** The steps of a JSON patch in a kustomization (RFC 6902, as YAML). */
+export function parsePatch(text: string): z.infer<typeof Patch> {
+  return Patch.parse(parse(text));
+}
 
 export const Skaffold = z.looseObject({
   apiVersion: z.string().startsWith("skaffold/v4beta"),
