@@ -36,6 +36,7 @@ export class ServerProcess implements AsyncDisposable {
   #launch: Launch | undefined;
   #child: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
+  #ending: string | undefined;
 
   constructor(name: string) {
     this.#name = name;
@@ -46,6 +47,11 @@ export class ServerProcess implements AsyncDisposable {
   /** Process id; `undefined` while it is stopped. */
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** How it ended: `exit code 0`, a signal's name, or why it couldn't be started; `undefined` while it runs. */
+  get ending(): string | undefined {
+    return this.#ending;
   }
 
   /** The end of the server's log. */
@@ -65,11 +71,12 @@ export class ServerProcess implements AsyncDisposable {
     });
     closeSync(log);
     this.#child = child;
+    this.#ending = undefined;
     const guard = guardAgainstOurDeath(child);
     let ending: string | undefined;
     const onEnd = (how: string) => {
       ending = how;
-      if (this.#child === child) this.#child = undefined;
+      if (this.#child === child) [this.#child, this.#ending] = [undefined, how];
       guard?.kill("SIGKILL");
     };
     this.#exited = new Promise((resolve) => {
