@@ -21,6 +21,7 @@ const StartInput = z.object({
   /** Over how many listeners the catalogue is spread. */
   shards: z.number().default(1),
 });
+const AcknowledgedInput = z.object({ pushes: z.number(), everyMs: z.number() });
 const ChangeInput = z.object({ service: z.number(), address: z.string() });
 
 const signal = new AbortController().signal;
@@ -78,16 +79,16 @@ serveCommands({
   addresses: () => aggregator?.xdsAddresses ?? [],
   /**
    * Answers when, by the shared clock, all clients had acknowledged what they were sent, and that was `pushes` responses
-   * of our kinds at least. Looks every millisecond, which costs: not for measuring CPU.
+   * of our kinds at least. Looks every `everyMs`, which costs some CPU.
    */
   acknowledged: async (input) => {
-    const wanted = z.number().parse(input);
+    const { pushes, everyMs } = AcknowledgedInput.parse(input);
     for (;;) {
       const clients = [...aggregator?.clients() ?? []];
-      if (pushesOf(clients) >= wanted && clients.every((client) => client.hasAcknowledgedAll)) {
+      if (pushesOf(clients) >= pushes && clients.every((client) => client.hasAcknowledgedAll)) {
         return sharedClockMs();
       }
-      await delay(1);
+      await delay(everyMs);
     }
   },
   /** How many responses of our kinds the clients were sent. */

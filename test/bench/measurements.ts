@@ -8,6 +8,7 @@ import { latency } from "./latency.ts";
 import type { Measurement } from "./measurement.ts";
 import { push } from "./push.ts";
 import { scale } from "./scale.ts";
+import { shards } from "./shards.ts";
 import { transport } from "./transport.ts";
 import { zookeeper } from "./zookeeper.ts";
 import { zookeeperConversion } from "./zookeeper-conversion.ts";
@@ -22,6 +23,7 @@ export const measurements: readonly Measurement[] = [
   push,
   transport,
   dialectCosts,
+  shards,
   latency,
   zookeeper,
   idle,
