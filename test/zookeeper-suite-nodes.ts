@@ -33,6 +33,37 @@ export function nodeTests(suite: SuiteContext): void {
     expect(await zk.exists("/absent")).toBeUndefined();
   });
 
+  test("reads the children of many nodes", async () => {
+    const zk = suite.client.zooKeeper;
+    await using owner = await suite.connect({ digest: { username: "eve", password: "many" } });
+    await zk.create("/several");
+    const names = Array.from({ length: 250 }, (_, index) => `n${index}`);
+    await Promise.all(names.map(async (name) => {
+      await zk.create(`/several/${name}`);
+      await zk.create(`/several/${name}/below-${name}`);
+    }));
+    await owner.zooKeeper.create("/several/private", bytes(""), { creatorOnly: true });
+    // Together or one by one: the answers are the same.
+    await using follower = await suite.connect();
+    await follower.zooKeeper.watchTree("/several").catch(() => follower.saw("connected", 2));
+    for (const { zooKeeper } of [suite.client, follower]) {
+      const paths = [
+        "/absent",
+        ...names.map((name) => `/several/${name}`),
+        "/several/private",
+        "/several/n0/below-n0",
+      ];
+      const answers = await Promise.allSettled(zooKeeper.getChildrenOf(paths));
+      const refused = answers.splice(251, 1).map((answer) => answer.status === "rejected" && answer.reason);
+      expect(await refusalOf(Promise.reject(refused[0]))).toBe("noAuth invalid-record");
+      expect(answers.map((answer) => answer.status === "fulfilled" && answer.value)).toEqual(
+        [undefined, ...names.map((name) => [`below-${name}`]), []],
+      );
+      expect(zooKeeper.getChildrenOf([])).toEqual([]);
+      expect(() => zooKeeper.getChildrenOf(["/", "/a/"])).toThrow(TypeError);
+    }
+  });
+
   test("says why a request is refused", async () => {
     const zk = suite.client.zooKeeper;
     await zk.create("/refused");

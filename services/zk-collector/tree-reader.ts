@@ -26,6 +26,15 @@ export interface TreeReaderOptions {
   readonly listener: TreeListener;
 }
 
+/** A directory of an interface, and its path below the interface's node. */
+interface DirectoryPath {
+  readonly directory: Directory;
+  readonly path: string;
+}
+
+/** Interfaces that are read with one request: with two directories each these are the 100 that the client takes. */
+const mostTogether = 50;
+
 /**
  * Reads ZooKeeper into the tree: everything, or what a one-shot watch pointed at. Whatever is read replaces what was
  * known of that directory, so reading twice does no harm.
@@ -33,8 +42,8 @@ export interface TreeReaderOptions {
 export class TreeReader {
   readonly #options: TreeReaderOptions;
   readonly #interfacesPath: string;
-  /** Paths of the directories that are read below an interface. */
-  readonly #directories: readonly { readonly directory: Directory; readonly path: string }[];
+  /** The directories that are read below an interface. */
+  readonly #directories: readonly DirectoryPath[];
   /** True while each read has to set a watch, because one watch for everything isn't to be had. */
   watches = false;
   /** Raw names of the interfaces' nodes that were read, each with its watches where those are set. */
@@ -55,7 +64,7 @@ export class TreeReader {
 
   /**
    * Reads everything; `atOnce` interfaces and applications at a time.
-   * @throws MeshError `registry-unavailable` if the connection ends meanwhile.
+   * @throws MeshError `registry-unavailable` or `protocol-violation` if the connection ends meanwhile.
    */
   async readAll(atOnce: number): Promise<void> {
     const seen = new Set<string>();
@@ -87,21 +96,33 @@ export class TreeReader {
     }
     const known = this.#nodes;
     this.#nodes = new Set(nodes);
-    await inParallel(nodes.filter((name) => !known.has(name)), atOnce, async (nodeName) => {
-      await Promise.all(this.#directories.map(({ directory }) => this.readDirectory(nodeName, directory)));
-      this.#options.listener.interfaceRead(decodeInterfaceName(nodeName));
+    const unread = nodes.filter((name) => !known.has(name));
+    // Several requests are under way, so that neither side waits for the other.
+    const together = this.watches ? 1 : Math.max(1, Math.min(mostTogether, Math.floor(atOnce / 4)));
+    await inParallel(groupsOf(unread, together), Math.ceil(atOnce / together), async (group) => {
+      await this.#readInterfaceNodes(group);
     });
+  }
+
+  /** Reads all directories of some interfaces; `nodeNames` are the raw names of their nodes. */
+  async #readInterfaceNodes(nodeNames: readonly string[]): Promise<void> {
+    const { zooKeeper, listener } = this.#options;
+    const directories = this.#directories;
+    const paths = nodeNames.flatMap((name) => directories.map((directory) => this.#below(name, directory)));
+    const lists = this.watches ? paths.map((path) => this.#list(path)) : zooKeeper.getChildrenOf(paths);
+    await Promise.all(nodeNames.map(async (nodeName, index) => {
+      await Promise.all(directories.map(async (directory, place) => {
+        const list = lists[index * directories.length + place];
+        if (list !== undefined) await this.#take(nodeName, directory, list);
+      }));
+      listener.interfaceRead(decodeInterfaceName(nodeName));
+    }));
   }
 
   /** Reads one directory of an interface; `nodeName` is the raw name of the interface's node. */
   async readDirectory(nodeName: string, directory: Directory): Promise<void> {
-    const below = this.#directories.find((each) => each.directory === directory)?.path;
-    if (below === undefined) return;
-    const path = `${this.#interfacesPath}/${nodeName}/${below}`;
-    await this.#tolerant(path, async () => {
-      const names = await this.#list(path);
-      this.#replace(decodeInterfaceName(nodeName), directory, names ?? []);
-    });
+    const known = this.#directories.find((each) => each.directory === directory);
+    if (known !== undefined) await this.#take(nodeName, known, this.#list(this.#below(nodeName, known)));
   }
 
   /** Reads the applications below a node, however deep their names are. */
@@ -171,6 +192,17 @@ export class TreeReader {
     }
   }
 
+  #below(nodeName: string, { path }: DirectoryPath): string {
+    return `${this.#interfacesPath}/${nodeName}/${path}`;
+  }
+
+  /** Takes over the names in a directory of an interface, in the turn in which they come. */
+  async #take(nodeName: string, directory: DirectoryPath, list: Promise<readonly string[] | undefined>) {
+    await this.#tolerant(this.#below(nodeName, directory), async () => {
+      this.#replace(decodeInterfaceName(nodeName), directory.directory, await list ?? []);
+    });
+  }
+
   #replace(interfaceName: string, directory: Directory, names: readonly string[]): void {
     const { came, went } = this.#options.tree.replace(interfaceName, directory, names);
     if (came === 0 && went === 0) return;
@@ -182,13 +214,20 @@ export class TreeReader {
     try {
       await read();
     } catch (error) {
-      if (isMeshError(error, "registry-unavailable")) throw error;
+      // The connection ended, and with it all other reads.
+      if (isMeshError(error, "registry-unavailable") || isMeshError(error, "protocol-violation")) throw error;
       this.#options.listener.unreadable(path, errorText(error));
       for (const node of this.#options.tree.applicationNodes.keys()) {
         if (node.startsWith(`${path}/`) || node === path) this.#seen?.add(node);
       }
     }
   }
+}
+
+/** The items in their order, so many in each group but the last. */
+function groupsOf<Item>(items: readonly Item[], size: number): Item[][] {
+  const count = Math.ceil(items.length / size);
+  return Array.from({ length: count }, (_, index) => items.slice(index * size, (index + 1) * size));
 }
 
 /** Works on all items, so many at a time. */

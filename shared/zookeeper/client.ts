@@ -1,6 +1,8 @@
 import { unlessAborted } from "../entry-log/waiting.ts";
-import { MeshError } from "../runtime/errors.ts";
+import { isMeshError, MeshError } from "../runtime/errors.ts";
 import { parseConnectString, toClientPath, toServerPath } from "./connect-string.ts";
+import { pathGroups } from "./path-groups.ts";
+import type { NodeToRead } from "./path-groups.ts";
 import { SessionKeeper } from "./session-keeper.ts";
 import type { RequestOf } from "./session-keeper.ts";
 import { createFlags, errorCodes, permissions, watchModes } from "./wire/codes.ts";
@@ -32,6 +34,8 @@ export class ZooKeeperClient implements ZooKeeper {
   readonly #watchListeners = new Set<(event: WatchEvent) => void>();
   /** Servers, by `host:port`, that have no tree watches. */
   readonly #withoutTreeWatch = new Set<string>();
+  /** Servers, by `host:port`, whose answers for several nodes didn't work out. */
+  readonly #withoutMultiRead = new Set<string>();
   /** Roots of the connection's tree watches: the server's paths. */
   readonly #trees = new Set<string>();
 
@@ -86,6 +90,17 @@ export class ZooKeeperClient implements ZooKeeper {
     const request = { op: "getChildren2", path: this.#toRead(path, watch), watch } as const;
     const reply = await this.#read("getChildren", request);
     return reply && { names: reply.names, stat: nodeStat(reply.stat) };
+  }
+
+  getChildrenOf(paths: readonly string[]): readonly Promise<readonly string[] | undefined>[] {
+    const nodes = paths.map((path) => ({ path, onServer: toServerPath(this.#chroot, path) }));
+    // ZooKeeper 3.6 brought both. Older servers hang up on what they don't know, so this isn't tried there.
+    const together = this.#trees.size > 0 && !this.#withoutMultiRead.has(this.#keeper.server ?? "");
+    if (!together) return paths.map((path) => this.#namesBelow(path));
+    return pathGroups(nodes).flatMap((group) =>
+      // One that is so long that it is alone gets all the room that a request has.
+      group.length === 1 ? group.map(({ path }) => this.#namesBelow(path)) : this.#readTogether(group)
+    );
   }
 
   async getData(path: string, watch = false): Promise<NodeData | undefined> {
@@ -168,6 +183,40 @@ export class ZooKeeperClient implements ZooKeeper {
     return this.#keeper.request(request, (error) => {
       if (error === errorCodes.noNode) return undefined;
       throw new ZooKeeperError(name, request.path, error);
+    });
+  }
+
+  async #namesBelow(path: string): Promise<readonly string[] | undefined> {
+    return (await this.getChildren(path))?.names;
+  }
+
+  /** Reads the children of several nodes with one request. */
+  #readTogether(nodes: readonly NodeToRead[]): Promise<readonly string[] | undefined>[] {
+    const server = this.#keeper.server ?? "";
+    this.#count("getChildrenOf");
+    const request = { op: "multiRead", paths: nodes.map(({ onServer }) => onServer) } as const;
+    const answer = this.#keeper.request(request, (error) => {
+      if (error !== errorCodes.unimplemented && error !== errorCodes.marshalling) {
+        throw new ZooKeeperError("getChildrenOf", nodes[0]?.path ?? "", error);
+      }
+      this.#withoutMultiRead.add(server);
+      return undefined;
+    }).then((reply) => {
+      if (reply === undefined || reply.results.length === nodes.length) return reply?.results;
+      const text = `ZooKeeper at ${server} answered for ${reply.results.length} of ${nodes.length} nodes`;
+      throw new MeshError("protocol-violation", text);
+    }).catch((error: unknown) => {
+      // Most likely a frame that is too large: each of these nodes alone may do, on the next connection.
+      if (isMeshError(error, "protocol-violation")) this.#withoutMultiRead.add(server);
+      throw error;
+    });
+    return nodes.map(async ({ path }, index) => {
+      const results = await answer;
+      if (results === undefined) return await this.#namesBelow(path);
+      const result = results[index];
+      if (typeof result !== "number") return result;
+      if (result === errorCodes.noNode) return undefined;
+      throw new ZooKeeperError("getChildren", path, result);
     });
   }
 

@@ -117,6 +117,12 @@ export class NativeZooKeeper implements ZooKeeper {
     );
   }
 
+  /** The package doesn't have the request for several. */
+  getChildrenOf(paths: readonly string[]): readonly Promise<readonly string[] | undefined>[] {
+    for (const path of paths) toServerPath(this.#chroot, path);
+    return paths.map(async (path) => (await this.getChildren(path))?.names);
+  }
+
   async getData(path: string, watch = false): Promise<NodeData | undefined> {
     return await this.#call<NodeData | undefined>(
       "getData",

@@ -30,6 +30,14 @@ export interface ZooKeeper extends AsyncDisposable {
   connected(signal: AbortSignal): Promise<void>;
   /** Names of the children, in no order; undefined if there is no such node. `watch` sets a one-shot child watch. */
   getChildren(path: string, watch?: boolean): Promise<Children | undefined>;
+  /**
+   * Names of the children of many nodes, as {@link getChildren} would each: a promise for each path, so that one that
+   * is refused fails alone, and each is applied in the turn of its own answer. Wait for all of them at once, or those
+   * that fail are unhandled. Where the connection has a tree watch many paths share a request, which is four times as
+   * fast; an answer that is too large for that ends the connection once, and paths are asked for one by one then.
+   * @throws TypeError for a path that is none, before anything is sent.
+   */
+  getChildrenOf(paths: readonly string[]): readonly Promise<readonly string[] | undefined>[];
   /** Content of a node; undefined if there is no such node. `watch` sets a one-shot data watch. */
   getData(path: string, watch?: boolean): Promise<NodeData | undefined>;
   /** Whether there is such a node. `watch` sets a one-shot watch that also tells of its creation. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { permissions } from "../../../shared/zookeeper/wire/codes.ts";
+import { errorCodes, permissions } from "../../../shared/zookeeper/wire/codes.ts";
 import type { Acl } from "../../../shared/zookeeper/wire/records.ts";
+import type { ZooKeeperTree } from "./zookeeper-tree.ts";
 
 /** What a node may be used for. */
 export type Permission = Exclude<keyof typeof permissions, "all">;
@@ -42,4 +43,15 @@ export function grantedAcl(
     scheme === "world" && bits === permissions.all
   );
   return open ? undefined : granted;
+}
+
+/** Names of the children of a node, or the number of the error if it isn't there, or may not be read. */
+export function readableNames(
+  tree: ZooKeeperTree,
+  path: string,
+  ids: ReadonlySet<string>,
+): string[] | number {
+  const node = tree.get(path);
+  if (node === undefined) return errorCodes.noNode;
+  return isAllowed(node.acl, ids, "read") ? [...node.children.keys()] : errorCodes.noAuth;
 }

@@ -16,7 +16,7 @@ import type { Replies } from "../../../shared/zookeeper/wire/replies.ts";
 import { readRequest } from "../../../shared/zookeeper/wire/requests.ts";
 import type { Request, Requests } from "../../../shared/zookeeper/wire/requests.ts";
 import { ZooKeeperError } from "../../../shared/zookeeper/zookeeper-error.ts";
-import { digestId, grantedAcl, isAllowed } from "./zookeeper-access.ts";
+import { digestId, grantedAcl, isAllowed, readableNames } from "./zookeeper-access.ts";
 import type { Permission } from "./zookeeper-access.ts";
 import type { Session, SessionTable } from "./zookeeper-sessions.ts";
 import { parentOf } from "./zookeeper-tree.ts";
@@ -42,7 +42,7 @@ export interface ConnectionContext {
   fourLetterWord(word: string): string | undefined;
   /** A session has this connection from now on. */
   attached(session: Session, connection: ZooKeeperConnection): void;
-  /** Every request is told; answers the fault to commit. */
+  /** Every request is told, and each part of one for several nodes; answers the fault to commit. */
   fault(request: Request): Fault | undefined;
 }
 
@@ -229,6 +229,8 @@ export class ZooKeeperConnection implements Watcher {
         const names = this.#children(request);
         return reply(request.op, { names, stat: this.#stat(request.op, request.path) });
       }
+      case "multiRead":
+        return reply(request.op, { results: request.paths.map((path) => this.#childrenOrError(path)) });
       case "sync":
         return reply(request.op, { path: request.path });
       case "ping":
@@ -271,6 +273,12 @@ export class ZooKeeperConnection implements Watcher {
     const node = this.#check(request.op, request.path, "read");
     if (request.watch) this.#context.watches.add(request.path, this, "child");
     return [...node.children.keys()];
+  }
+
+  /** A part of a request for several: it may have an error of its own, and doesn't set a watch. */
+  #childrenOrError(path: string): string[] | number {
+    const fault = this.#context.fault({ op: "getChildren", path, watch: false });
+    return typeof fault === "number" ? fault : readableNames(this.#context.tree, path, this.#ids);
   }
 
   #authenticate(xid: number, { scheme, auth }: Requests["auth"]): void {

@@ -13,7 +13,7 @@ import { WatchTable } from "./zookeeper-watches.ts";
 export type { Fault };
 
 /** What ZooKeeper before 3.6 doesn't know. */
-const opsOfPersistentWatches: ReadonlySet<OpName> = new Set(["addWatch", "setWatches2"]);
+const opsSince36: ReadonlySet<OpName> = new Set(["addWatch", "setWatches2", "multiRead"]);
 
 /** How to run a simulated server. */
 export interface SimulatedZooKeeperOptions {
@@ -31,9 +31,9 @@ export interface SimulatedZooKeeperOptions {
 export class SimulatedZooKeeper implements AsyncDisposable {
   readonly tree: ZooKeeperTree;
   readonly watches: WatchTable = new WatchTable();
-  /** Requests so far, by operation, refused ones too. */
+  /** Requests so far, by operation, refused ones too; each node of a `multiRead` is a `getChildren` as well. */
   readonly requests: Map<OpName, number> = new Map();
-  /** Chooses the fault for a request; undefined answers as it should. */
+  /** Chooses the fault for a request, or (an error's number) for a node of one; undefined answers as it should. */
   fault: ((request: Request) => Fault | undefined) | undefined;
   /** False: like ZooKeeper 3.4 and 3.5, for connections that are made from then on. */
   knowsPersistentWatches = true;
@@ -137,7 +137,7 @@ export class SimulatedZooKeeper implements AsyncDisposable {
       tree: this.tree,
       watches: this.watches,
       sessions: this.#sessions,
-      unknownOps: this.knowsPersistentWatches ? new Set() : opsOfPersistentWatches,
+      unknownOps: this.knowsPersistentWatches ? new Set() : opsSince36,
       fourLetterWord: (word) => this.#fourLetterWord(word),
       attached: ({ id }, connection) => {
         const before = this.#bySession.get(id);

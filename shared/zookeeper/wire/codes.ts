@@ -13,6 +13,8 @@ export const opCodes = {
   getChildren2: 12,
   /** create with the node's Stat (ZooKeeper 3.5). */
   create2: 15,
+  /** Reads of several nodes, each with its own outcome (ZooKeeper 3.6). */
+  multiRead: 22,
   auth: 100,
   /** Sets one-shot watches again after a reconnect. */
   setWatches: 101,

@@ -173,6 +173,32 @@ export const replyHeader: Codec<ReplyHeader> = {
   read: (reader) => ({ xid: reader.int(), zxid: reader.long(), error: reader.int() }),
 };
 
+/** Stands before each part of a `multiRead`, in request and reply, and behind the last one. */
+export interface MultiHeader {
+  /** Number of the part's operation; `multiError` for one that failed, and at the end. */
+  readonly code: number;
+  /** True at the end: no part follows. */
+  readonly done: boolean;
+  /** -1 in requests and at the end; the error of a part that failed, which its body tells again; else 0. */
+  readonly error: number;
+}
+
+/** The `code` of a {@link MultiHeader} without an operation. */
+export const multiError = -1;
+
+/** Ends a multi request, or its reply. */
+export const multiEnd: MultiHeader = { code: multiError, done: true, error: -1 };
+
+/** See {@link MultiHeader}; 9 bytes. */
+export const multiHeader: Codec<MultiHeader> = {
+  write(writer, value) {
+    writer.int(value.code);
+    writer.boolean(value.done);
+    writer.int(value.error);
+  },
+  read: (reader) => ({ code: reader.int(), done: reader.boolean(), error: reader.int() }),
+};
+
 /** A watch that fired; stands behind a reply header with the xid `notification`. */
 export interface WatcherEvent {
   readonly type: EventName;

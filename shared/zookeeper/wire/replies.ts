@@ -1,7 +1,8 @@
-import { specialXids } from "./codes.ts";
+import { MeshError } from "../../runtime/errors.ts";
+import { opCodes, specialXids } from "./codes.ts";
 import type { OpName } from "./codes.ts";
 import type { Codec, JuteReader, JuteWriter } from "./jute.ts";
-import { acl, replyHeader, stat, watcherEvent } from "./records.ts";
+import { acl, multiEnd, multiError, multiHeader, replyHeader, stat, watcherEvent } from "./records.ts";
 import type { Acl, ReplyHeader, Stat, WatcherEvent } from "./records.ts";
 
 /** What each operation is answered with behind the header, if that tells of no error; undefined: with nothing. */
@@ -15,6 +16,8 @@ export interface Replies {
   getAcl: { readonly acl: readonly Acl[]; readonly stat: Stat };
   getChildren: { readonly names: readonly string[] };
   getChildren2: { readonly names: readonly string[]; readonly stat: Stat };
+  /** In the request's order: names of the children, or the number of the error that this node was refused with. */
+  multiRead: { readonly results: readonly (readonly string[] | number)[] };
   sync: { readonly path: string };
   ping: undefined;
   auth: undefined;
@@ -73,6 +76,30 @@ const codecs: { readonly [Op in OpName]: Codec<Replies[Op]> } = {
       stat.write(writer, value.stat);
     },
     read: (reader) => ({ names: reader.texts(), stat: stat.read(reader) }),
+  },
+  multiRead: {
+    write(writer, value) {
+      for (const result of value.results) {
+        if (typeof result === "number") {
+          multiHeader.write(writer, { code: multiError, done: false, error: result });
+          writer.int(result);
+        } else {
+          multiHeader.write(writer, { code: opCodes.getChildren, done: false, error: 0 });
+          writer.texts(result);
+        }
+      }
+      multiHeader.write(writer, multiEnd);
+    },
+    read(reader) {
+      const results: (readonly string[] | number)[] = [];
+      for (;;) {
+        const { code, done } = multiHeader.read(reader);
+        if (done) return { results };
+        if (code === opCodes.getChildren) results.push(reader.texts());
+        else if (code === multiError) results.push(reader.int());
+        else throw new MeshError("protocol-violation", `ZooKeeper answered with an unknown part ${code}`);
+      }
+    },
   },
   sync: path,
   ping: empty,

@@ -1,8 +1,9 @@
+import { MeshError } from "../../runtime/errors.ts";
 import { opCodes, opName } from "./codes.ts";
 import type { OpName } from "./codes.ts";
 import { JuteReader } from "./jute.ts";
 import type { Codec, JuteWriter } from "./jute.ts";
-import { acl, requestHeader } from "./records.ts";
+import { acl, multiEnd, multiHeader, requestHeader } from "./records.ts";
 import type { Acl } from "./records.ts";
 
 interface OnPath<Op> {
@@ -41,6 +42,8 @@ export interface Requests {
   getAcl: OnPath<"getAcl">;
   getChildren: Read<"getChildren">;
   getChildren2: Read<"getChildren2">;
+  /** The children of each of these nodes, without watches: the only use of it here. */
+  multiRead: { readonly op: "multiRead"; readonly paths: readonly string[] };
   sync: OnPath<"sync">;
   ping: { readonly op: "ping" };
   auth: { readonly op: "auth"; readonly scheme: string; readonly auth: Uint8Array | undefined };
@@ -88,6 +91,28 @@ const codecs: { readonly [Op in OpName]: Codec<Requests[Op]> } = {
   getAcl: onPath("getAcl"),
   getChildren: read("getChildren"),
   getChildren2: read("getChildren2"),
+  multiRead: {
+    write(writer, value) {
+      for (const path of value.paths) {
+        multiHeader.write(writer, { code: opCodes.getChildren, done: false, error: -1 });
+        writer.text(path);
+        writer.boolean(false);
+      }
+      multiHeader.write(writer, multiEnd);
+    },
+    read(reader) {
+      const paths: string[] = [];
+      for (;;) {
+        const { code, done } = multiHeader.read(reader);
+        if (done) return { op: "multiRead", paths };
+        if (code !== opCodes.getChildren) {
+          throw new MeshError("protocol-violation", `a read of several nodes with operation ${code}`);
+        }
+        paths.push(reader.text());
+        reader.skip(1);
+      }
+    },
+  },
   sync: onPath("sync"),
   ping: { write: () => {}, read: () => ({ op: "ping" }) },
   auth: {
