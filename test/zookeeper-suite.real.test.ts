@@ -22,6 +22,7 @@ for (const version of zooKeeperVersions) {
       start: () => startZooKeeper({ version }),
       open: (options) => openZooKeeper("pure", options),
       hasTreeWatches: version !== "3.4",
+      crowd: version === "3.4" ? 100_000 : 10_000,
     });
   });
 }
@@ -31,5 +32,6 @@ describe.skipIf(requireReal("zookeeper-3.9").skip || !hasNativePackage())("With 
     start: () => startZooKeeper(),
     open: (options) => openZooKeeper("native", options),
     hasTreeWatches: false,
+    crowd: 10_000,
   });
 });

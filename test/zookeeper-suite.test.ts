@@ -10,4 +10,5 @@ zooKeeperSuite("The simulated ZooKeeper", {
   },
   open: (options) => new ZooKeeperClient(options),
   hasTreeWatches: true,
+  crowd: 100_000,
 });

@@ -167,7 +167,7 @@ export class TreeReader {
     await this.#tolerant(path, async () => {
       const names = new Set(await this.#list(path));
       const below = `${path === "/" ? "" : path}/`;
-      for (const node of [...tree.applicationNodes.keys()]) {
+      for (const node of tree.applicationNodes.keys()) {
         if (node.startsWith(below) && !names.has(node.slice(below.length).split("/")[0] ?? "")) {
           this.removeApplicationNode(node);
         }
