@@ -22,7 +22,10 @@ export interface ZooKeeperSuiteOptions {
  * What we rely on in a ZooKeeper client and a ZooKeeper server. Our client and the native one pass it with real
  * servers, and our client passes it with the simulator: what is tested against that one holds for a real server.
  */
-export function zooKeeperSuite(name: string, { start, open, hasTreeWatches, crowd }: ZooKeeperSuiteOptions): void {
+export function zooKeeperSuite(
+  name: string,
+  { start, open, hasTreeWatches, crowd }: ZooKeeperSuiteOptions,
+): void {
   describe(name, { timeout: 150_000 }, () => {
     const suite = new SuiteContext(start, open);
     beforeAll(() => suite.begin(), 150_000);

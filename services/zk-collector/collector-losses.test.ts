@@ -3,7 +3,7 @@ import type { ExpectStatic } from "vitest";
 import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";
 import { CollectorRig, soon } from "./collector-rig.ts";
 import type { DubboTree } from "./collector-rig.ts";
-import { LossWindow } from "./loss-window.ts";
+import { LossWindow } from "./changes/loss-window.ts";
 
 const orders = "com.acme.OrderService";
 const ordersHost = "com.acme.order-service";

@@ -9,18 +9,18 @@ import type { ZooKeeper } from "../../shared/zookeeper/zookeeper.ts";
 import { ApplicationRegistry } from "./applications/application-registry.ts";
 import { CallModel } from "./calls/call-model.ts";
 import { CataloguePublisher } from "./catalogue-publisher.ts";
-import { ChangeQueue } from "./change-queue.ts";
+import { ChangeQueue } from "./changes/change-queue.ts";
 import { InvalidRecords } from "./invalid-records.ts";
-import { LossWindow } from "./loss-window.ts";
+import { LossWindow } from "./changes/loss-window.ts";
 import { askingInstances } from "./applications/metadata-ask.ts";
 import { MetadataResolver } from "./applications/metadata-resolver.ts";
-import { RegistryTree } from "./registry-tree.ts";
-import { parseResyncSchedule } from "./resync-schedule.ts";
+import { RegistryTree } from "./tree/registry-tree.ts";
+import { parseResyncSchedule } from "./tree/resync-schedule.ts";
 import { interfaceKey, ServiceCatalogue, springKey } from "./service-catalogue.ts";
 import { Sidecars } from "./calls/sidecars.ts";
-import { TreeFollower } from "./tree-follower.ts";
-import type { TreePath } from "./tree-paths.ts";
-import { WorkSignal } from "./work-signal.ts";
+import { TreeFollower } from "./tree/tree-follower.ts";
+import type { TreePath } from "./tree/tree-paths.ts";
+import { WorkSignal } from "./changes/work-signal.ts";
 import { zookeeperRules } from "./conversion/zookeeper-rules.ts";
 
 /** What a collector of ZooKeeper needs. */
@@ -46,7 +46,7 @@ const minCompareMs = 2_000;
 /** After a failed publish. */
 const retryMs = 1_000;
 
-/** `watchingWorkerCount` counts workers that each waited for one answer; ours have this many requests under way. */
+/** `watchingWorkerCount` counts workers that each waited for one answer; ours have this many interfaces under way. */
 const readsPerWorker = 100;
 
 /**

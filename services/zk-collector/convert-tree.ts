@@ -6,12 +6,12 @@ import { CallModel } from "./calls/call-model.ts";
 import type { MetadataAccess } from "./applications/metadata-resolver.ts";
 import { MetadataResolver } from "./applications/metadata-resolver.ts";
 import type { InvalidRecord } from "./conversion/registry-records.ts";
-import type { Directory } from "./registry-tree.ts";
-import { RegistryTree } from "./registry-tree.ts";
+import type { Directory } from "./tree/registry-tree.ts";
+import { RegistryTree } from "./tree/registry-tree.ts";
 import { ServiceCatalogue } from "./service-catalogue.ts";
 import { Sidecars } from "./calls/sidecars.ts";
-import type { UrlKind } from "./tree-paths.ts";
-import { pathClassifier } from "./tree-paths.ts";
+import type { UrlKind } from "./tree/tree-paths.ts";
+import { pathClassifier } from "./tree/tree-paths.ts";
 import { zookeeperRules } from "./conversion/zookeeper-rules.ts";
 
 /** A node of a ZooKeeper tree: its full path, and its content as text (null: none). */

@@ -5,7 +5,7 @@ import type { CallModel } from "./calls/call-model.ts";
 import { convertInterface, registeredInstances } from "./conversion/convert-interface.ts";
 import type { ConvertedService, RegisteredInstance } from "./conversion/convert-interface.ts";
 import type { InterfaceRecord, InvalidRecord } from "./conversion/registry-records.ts";
-import type { RegistryTree } from "./registry-tree.ts";
+import type { RegistryTree } from "./tree/registry-tree.ts";
 import { convertSpringService } from "./applications/spring-service.ts";
 import type { ZookeeperRules } from "./conversion/zookeeper-rules.ts";
 

@@ -8,7 +8,7 @@ import { decodeMetadataAnswer } from "./metadata-dubbo-call.ts";
 import type { OfferedService } from "./metadata-info.ts";
 import { MetadataResolver } from "./metadata-resolver.ts";
 import { recordedAnswer, recordedTree, rulesOf, treeAccess } from "./recorded-tree-rig.ts";
-import { pathClassifier } from "../tree-paths.ts";
+import { pathClassifier } from "../tree/tree-paths.ts";
 
 const tree = recordedTree("dubbo3-both-levels");
 const rules = rulesOf();

@@ -1,4 +1,4 @@
-import type { ZookeeperSource } from "../../shared/config/mod.ts";
+import type { ZookeeperSource } from "../../../shared/config/mod.ts";
 
 /** Slime's `WatchingDebounce`. Durations are milliseconds. */
 export type DebounceRules = NonNullable<ZookeeperSource["watchingDebounce"]>;

@@ -1,4 +1,4 @@
-import type { ShrinkPolicy } from "../../shared/collector/shrink-guard.ts";
+import type { ShrinkPolicy } from "../../../shared/collector/shrink-guard.ts";
 
 /** Losses within this time are looked at together: sessions that a broken ensemble lets expire go over several ticks. */
 const windowMs = 60_000;

@@ -1,6 +1,6 @@
 import { Cron } from "croner";
-import { parseGoDuration } from "../../shared/config/mod.ts";
-import { errorText, MeshError } from "../../shared/runtime/errors.ts";
+import { parseGoDuration } from "../../../shared/config/mod.ts";
+import { errorText, MeshError } from "../../../shared/runtime/errors.ts";
 
 /** Tells when the whole tree is due to be read again. */
 export interface ResyncSchedule {

@@ -1,5 +1,5 @@
-import { errorText, isMeshError } from "../../shared/runtime/errors.ts";
-import type { ZooKeeper } from "../../shared/zookeeper/zookeeper.ts";
+import { errorText, isMeshError } from "../../../shared/runtime/errors.ts";
+import type { ZooKeeper } from "../../../shared/zookeeper/zookeeper.ts";
 import type { Directory, RegistryTree } from "./registry-tree.ts";
 import { decodeInterfaceName } from "./tree-paths.ts";
 import type { TreePath, TreeRoots } from "./tree-paths.ts";

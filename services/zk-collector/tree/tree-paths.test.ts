@@ -9,7 +9,7 @@ const classify = pathClassifier(roots);
 
 /** Paths of a tree that real applications left, by what they are; without the names of URL nodes. */
 function kindsIn(dump: string, of: TreeRoots): Record<string, string[]> {
-  const file = new URL(`../../test/data/zookeeper-applications/${dump}.json`, import.meta.url);
+  const file = new URL(`../../../test/data/zookeeper-applications/${dump}.json`, import.meta.url);
   const nodes: { path: string }[] = JSON.parse(readFileSync(file, "utf8"));
   const classifier = pathClassifier(of);
   const kinds: Record<string, string[]> = {};

@@ -1,6 +1,6 @@
 import { describe, test } from "vitest";
-import { errorCodes } from "../../shared/zookeeper/wire/codes.ts";
-import { CollectorRig, soon } from "./collector-rig.ts";
+import { errorCodes } from "../../../shared/zookeeper/wire/codes.ts";
+import { CollectorRig, soon } from "../collector-rig.ts";
 
 const orders = "com.acme.OrderService";
 const stock = "com.acme.StockService";
