@@ -23,7 +23,7 @@ const options: Readonly<Record<string, OptionSpec>> = {
 const usage = "npm run bench -- [--quick] [--only NAME] [--out FILE]";
 
 const purpose = `Measures what docs/benchmarks.md describes; prints one table and writes JSON. Nothing else
-should work on the machine meanwhile. Takes about six minutes.
+should work on the machine meanwhile. Takes about twenty minutes.
 
 Measurements:
 ${measurements.map(({ name, about }) => `  ${name.padEnd(16)} ${about}`).join("\n")}`;
