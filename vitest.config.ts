@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /**
  * Two projects. `unit`: tests beside the code and the cross-module tests of `test/` that start no foreign server.
- * `real`: whatever starts real servers (`*.real.test.ts`); these wait more than they compute, but share the processors.
+ * `real`: whatever starts real servers (`*.real.test.ts`); these share two processors, so fewer run at a time.
  */
 export default defineConfig({
   test: {
@@ -21,7 +21,7 @@ export default defineConfig({
           exclude: ["**/node_modules/**"],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          maxWorkers: 3,
+          maxWorkers: 2,
         },
       },
     ],

@@ -40,8 +40,10 @@ class Registrations {
 
   /** What every client does after its heartbeat was answered with 404. */
   async registerAgain(): Promise<void> {
-    for (const { app, address } of this.#instances.values()) {
+    for (const [key, { app, address }] of this.#instances) {
       await this.#eureka.register({ app, instanceId: address, ipAddr: address, port: 8080 });
+      // Removed meanwhile: the cancellation may have overtaken this registration.
+      if (!this.#instances.has(key)) await this.#eureka.cancel(app, address).catch(() => {});
     }
   }
 
