@@ -226,7 +226,7 @@ export class ClientStream {
     this.#timer = setTimeout(() => {
       if (this.#ackWaitMs() === 0) this.#giveUp();
       else this.onChange();
-    }, Math.min(...waits)).unref();
+    }, Math.ceil(Math.min(...waits))).unref();
   }
 
   /** How long the oldest acknowledgement may still take; undefined if none is waited for. */

@@ -238,6 +238,29 @@ describe("DeltaStream", () => {
       expect(client.stream.types.get(entries)).toMatchObject({ refused: [], lastError: undefined });
     });
 
+    test("is tried again also if its time comes between the look at the clock and the question how long to wait", () => {
+      const world = worldOf("a");
+      const client = new DeltaClient(world, { nackBackoffMs: 10_000 });
+      client.request(entries);
+      client.nack("n/a is bad");
+      world.nowMs += 9_999;
+      expect(client.change()).toEqual([]);
+      world.nowMs += 2;
+      expect(client.stream.waitMs(world.view())).toBe(0);
+      expect(shown(client.change())).toEqual(["n/a=1"]);
+    });
+
+    test("makes nobody wake up while it waits for something other than the clock", () => {
+      const world = worldOf("a");
+      const client = new DeltaClient(world, { nackBackoffMs: 10_000 });
+      client.request(entries);
+      client.nack("n/a is bad");
+      world.nowMs += 10_001;
+      world.isOpen = false;
+      expect(client.change()).toEqual([]);
+      expect(client.stream.waitMs(world.view())).toBeUndefined();
+    });
+
     test("is forgotten when the resource changes or goes", () => {
       const world = worldOf("a", "b");
       const client = new DeltaClient(world);

@@ -47,6 +47,8 @@ export class DeltaStream {
   readonly #limits: DeltaLimits;
   readonly #noncePrefix: string;
   #nonces = 0;
+  /** The clock at the last look at what may be sent. */
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
 
   /** `noncePrefix` tells this stream's nonces from those of others. */
   constructor(limits: DeltaLimits, noncePrefix: string) {
@@ -89,6 +91,7 @@ export class DeltaStream {
   /** What to send now: after a change, when the gate opens, or when {@link waitMs} is over. */
   onChange(view: ChangeView): DeltaResponse[] {
     const responses: DeltaResponse[] = [];
+    this.#lookedAtMs = view.nowMs;
     const ofKind = (kind: ResourceKind | undefined) =>
       this.#types.values().filter((type) => type.kind === kind).toArray();
     const entries = ofKind("ServiceEntry");
@@ -114,9 +117,10 @@ export class DeltaStream {
   waitMs(view: ChangeView): number | undefined {
     let wait: number | undefined;
     for (const { retryAtMs } of this.#types.values()) {
-      // What is due and wasn't sent waits for an ACK, not for the clock.
-      if (retryAtMs === undefined || retryAtMs <= view.nowMs) continue;
-      const left = retryAtMs - view.nowMs;
+      // What was due at the last look and wasn't sent waits for an ACK or the gate, not for the clock. What has become
+      // due since then is nobody's but ours.
+      if (retryAtMs === undefined || retryAtMs <= this.#lookedAtMs) continue;
+      const left = Math.max(retryAtMs - view.nowMs, 0);
       if (wait === undefined || left < wait) wait = left;
     }
     return wait;

@@ -159,6 +159,18 @@ describe("SotwStream", () => {
     expect(stream.waitMs(world)).toBeUndefined();
   });
 
+  test("sends what was held back also if the interval ends between the look at the clock and the question how long", () => {
+    const [world, stream] = [new World(), new SotwStream(1000)];
+    const [one] = stream.onRequest(first(), world);
+    stream.onRequest(ack(one), world);
+    world.versions = { ServiceEntry: "v2" };
+    world.nowMs = 999;
+    expect(stream.onChange(world)).toEqual([]);
+    world.nowMs = 1001;
+    expect(stream.waitMs(world)).toBe(0);
+    expect(stream.onChange(world)).toMatchObject([{ version: "v2" }]);
+  });
+
   test("after any history a client that acknowledges in the end has the last version, one message per version", () => {
     const step = fc.oneof(
       fc.record({ do: fc.constant("change" as const), version: fc.constantFrom("a", "b", "c", "d") }),

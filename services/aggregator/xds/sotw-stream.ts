@@ -109,8 +109,9 @@ export class SotwStream {
     let wait: number | undefined;
     for (const state of this.#types.values()) {
       if (!this.#wants(state, view)) continue;
-      const left = state.sentAtMs + this.#minIntervalMs - view.nowMs;
-      if (left > 0 && (wait === undefined || left < wait)) wait = left;
+      // 0 if the interval has ended since the last look at what may be sent: nobody else will look again.
+      const left = Math.max(state.sentAtMs + this.#minIntervalMs - view.nowMs, 0);
+      if (wait === undefined || left < wait) wait = left;
     }
     return wait;
   }
