@@ -2,7 +2,7 @@ import { MeshError } from "../runtime/errors.ts";
 import { streamIdOf } from "../model/cursor.ts";
 import { subjectRoot } from "../model/subject.ts";
 import { unfitSubject } from "./unfit-subject.ts";
-import { abortedError } from "./waiting.ts";
+import { abortedError } from "../runtime/waiting.ts";
 import type { EntryLog, LogEntry, LogEvent, LogRecord, LogStatus, PublishResult } from "./entry-log.ts";
 
 interface Stored {
@@ -36,7 +36,7 @@ export class EmbeddedEntryLog implements EntryLog {
 
   publish(records: readonly LogRecord[], signal?: AbortSignal): Promise<PublishResult[]> {
     if (this.#closed) return Promise.reject(new MeshError("entry-log-unavailable", "Entry log is closed"));
-    if (signal?.aborted === true) return Promise.reject(abortedError("Publishing"));
+    if (signal?.aborted === true) return Promise.reject(abortedError("entry-log-unavailable", "Publishing"));
     const results = records.map((record) => this.#store(record));
     for (const reader of this.#readers) reader.wake();
     return Promise.resolve(results);

@@ -3,7 +3,7 @@ import { connect, credsAuthenticator, nkeyAuthenticator } from "@nats-io/transpo
 import type { Authenticator, NatsConnection, NodeConnectionOptions } from "@nats-io/transport-node";
 import { errorText } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/log.ts";
-import { abortedError, Backoff } from "./waiting.ts";
+import { abortedError, Backoff } from "../runtime/waiting.ts";
 
 /** Where NATS is and who we are there. */
 export interface NatsOptions {
@@ -81,7 +81,9 @@ export class NatsLink implements AsyncDisposable {
   /** The connection, when it is up. @throws MeshError `entry-log-unavailable` when the signal aborts before. */
   async ready(signal: AbortSignal): Promise<NatsConnection> {
     for (;;) {
-      if (signal.aborted || this.#stop.signal.aborted) throw abortedError("Waiting for NATS");
+      if (signal.aborted || this.#stop.signal.aborted) {
+        throw abortedError("entry-log-unavailable", "Waiting for NATS");
+      }
       const connection = this.current;
       if (connection !== undefined) return connection;
       const { promise, resolve } = Promise.withResolvers<void>();

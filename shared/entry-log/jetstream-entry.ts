@@ -3,7 +3,7 @@ import { errorText } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/log.ts";
 import { isForged, lastOf, readDirect } from "./jetstream-direct.ts";
 import type { DirectReader, StoredMessage } from "./jetstream-direct.ts";
-import { pause } from "./waiting.ts";
+import { pause } from "../runtime/waiting.ts";
 import { decodeBody, isPartSubject, parseParts, partsPrefix, wireHeaders } from "./wire.ts";
 import type { PartsReference } from "./wire.ts";
 

@@ -9,7 +9,7 @@ import { PartsKeeper } from "./jetstream-parts.ts";
 import type { PublisherContext } from "./jetstream-parts.ts";
 import type { Acknowledgement } from "./jetstream-pipeline.ts";
 import { unfitSubject } from "./unfit-subject.ts";
-import { Backoff, unlessAborted } from "./waiting.ts";
+import { Backoff, unlessAborted } from "../runtime/waiting.ts";
 import { encodeBody, formatParts, newPartsId, partsPrefix, travelsAsIs, wireHeaders } from "./wire.ts";
 import type { EncodedBody, PartsReference } from "./wire.ts";
 
@@ -40,7 +40,7 @@ export class Publisher {
     this.#turn = before.then(() => mine);
     const results: Promise<PublishResult>[] = [];
     try {
-      await unlessAborted(before, signal, "Publishing");
+      await unlessAborted(before, signal, "entry-log-unavailable", "Publishing");
       for (const record of records) {
         const encoded = this.#encode(record);
         const body = encoded instanceof Promise ? await encoded : encoded;
@@ -53,7 +53,7 @@ export class Publisher {
     } finally {
       finish();
     }
-    return await unlessAborted(Promise.all(results), signal, "Publishing");
+    return await unlessAborted(Promise.all(results), signal, "entry-log-unavailable", "Publishing");
   }
 
   #encode({ data }: LogRecord): EncodedBody | Promise<EncodedBody> {

@@ -10,7 +10,7 @@ import type { EntryDecoder, Meaning } from "./jetstream-entry.ts";
 import { pull } from "./jetstream-pull.ts";
 import type { Delivery, PullSource } from "./jetstream-pull.ts";
 import type { StreamWatch } from "./jetstream-stream.ts";
-import { Backoff, unlessAborted } from "./waiting.ts";
+import { Backoff, unlessAborted } from "../runtime/waiting.ts";
 
 /** What a reader works with. */
 export interface ReaderContext extends DirectReader {
@@ -214,7 +214,12 @@ async function openSession(
   const connection = await link.ready(signal);
   const startedMs = performance.now();
   const facts = await watch.check(signal);
-  const reason = await unlessAborted(brokenBy(context, before, facts), signal, "Looking at the stream");
+  const reason = await unlessAborted(
+    brokenBy(context, before, facts),
+    signal,
+    "entry-log-unavailable",
+    "Looking at the stream",
+  );
   const { generation } = watch;
   const start = before === undefined || reason !== undefined ? 1 : before.sequence + 1;
   const { consumers } = await watch.manager(connection);
@@ -230,7 +235,7 @@ async function openSession(
     num_replicas: 1,
     inactive_threshold: nanos(30_000),
   });
-  const added = await unlessAborted(adding, signal, "Creating a consumer");
+  const added = await unlessAborted(adding, signal, "entry-log-unavailable", "Creating a consumer");
   const dispose = async () => {
     if (link.current !== connection) return;
     await consumers.delete(stream, name).catch(() => {});

@@ -6,7 +6,7 @@ import type { Logger } from "../runtime/log.ts";
 import { configOf, essentialSettings, factsOf } from "./jetstream-config.ts";
 import type { StreamFacts, StreamOptions } from "./jetstream-config.ts";
 import type { NatsLink } from "./jetstream-connection.ts";
-import { pause, unlessAborted } from "./waiting.ts";
+import { pause, unlessAborted } from "../runtime/waiting.ts";
 
 const streamNotFound = 10059;
 const nameInUse = 10058;
@@ -117,7 +117,12 @@ export class StreamWatch {
         lastSequence: this.#lastSequence,
         facts: this.#facts,
       };
-      const info = await unlessAborted(this.#info(api), signal, "Looking at the stream");
+      const info = await unlessAborted(
+        this.#info(api),
+        signal,
+        "entry-log-unavailable",
+        "Looking at the stream",
+      );
       const facts = factsOf(info);
       this.#compare(expected, facts);
       this.#compareServer(connection);

@@ -11,7 +11,7 @@ import { Publisher } from "./jetstream-publisher.ts";
 import { followStream } from "./jetstream-reader.ts";
 import type { ReaderContext } from "./jetstream-reader.ts";
 import { StreamWatch } from "./jetstream-stream.ts";
-import { Backoff } from "./waiting.ts";
+import { Backoff } from "../runtime/waiting.ts";
 
 /** How to reach NATS, and which stream to use there. */
 export interface JetStreamOptions extends NatsOptions {

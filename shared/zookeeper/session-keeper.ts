@@ -1,4 +1,4 @@
-import { pause } from "../entry-log/waiting.ts";
+import { pause } from "../runtime/waiting.ts";
 import { MeshError } from "../runtime/errors.ts";
 import { Connection } from "./connection.ts";
 import { hostText } from "./connect-string.ts";

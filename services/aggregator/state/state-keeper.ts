@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { Gauge } from "prom-client";
 import type { Registry } from "prom-client";
 import type { EntryLog } from "../../../shared/entry-log/entry-log.ts";
-import { pause } from "../../../shared/entry-log/waiting.ts";
+import { pause } from "../../../shared/runtime/waiting.ts";
 import { errorText } from "../../../shared/runtime/errors.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
 import type { ResourceCache } from "../cache.ts";

@@ -1,4 +1,4 @@
-import { pause } from "../../../shared/entry-log/waiting.ts";
+import { pause } from "../../../shared/runtime/waiting.ts";
 
 /** A timer's longest time, in milliseconds. */
 const longestMs = 2 ** 31 - 1;

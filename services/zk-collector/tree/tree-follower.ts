@@ -1,6 +1,6 @@
 import type { Logger } from "../../../shared/runtime/log.ts";
 import { errorText } from "../../../shared/runtime/errors.ts";
-import { Backoff, pause } from "../../../shared/entry-log/waiting.ts";
+import { Backoff, pause } from "../../../shared/runtime/waiting.ts";
 import type { WatchEvent, ZooKeeper } from "../../../shared/zookeeper/zookeeper.ts";
 import type { Directory, RegistryTree } from "./registry-tree.ts";
 import type { ResyncSchedule } from "./resync-schedule.ts";

@@ -1,8 +1,9 @@
-import { MeshError } from "../runtime/errors.ts";
+import { MeshError } from "./errors.ts";
+import type { ErrorCode } from "./errors.ts";
 
-/** The error of everything that ends because its caller's signal aborted before it was done. */
-export function abortedError(what: string): MeshError {
-  return new MeshError("entry-log-unavailable", `${what}: stopped before it was done`);
+/** The error of what ends because its caller's signal aborted before it was done; `code` says what it waited for. */
+export function abortedError(code: ErrorCode, what: string): MeshError {
+  return new MeshError(code, `${what}: stopped before it was done`);
 }
 
 /** Resolves after `milliseconds`, or at once when the signal aborts. Never rejects. */
@@ -22,11 +23,16 @@ export async function pause(milliseconds: number, signal: AbortSignal): Promise<
 
 /**
  * The promise's outcome, unless the signal aborts before it.
- * @throws MeshError `entry-log-unavailable` when the signal aborts first; the promise's own outcome is then ignored.
+ * @throws MeshError `code` when the signal aborts first; the promise's own outcome is then ignored.
  */
-export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal, what: string): Promise<T> {
+export async function unlessAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+  code: ErrorCode,
+  what: string,
+): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const listener = () => reject(abortedError(what));
+  const listener = () => reject(abortedError(code, what));
   if (signal.aborted) listener();
   signal.addEventListener("abort", listener, { once: true });
   try {
