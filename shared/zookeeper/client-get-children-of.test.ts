@@ -3,6 +3,7 @@ import { errorText, isMeshError } from "../runtime/errors.ts";
 import { ZooKeeperClient } from "./client.ts";
 import { ScriptedServer } from "./scripted-server-rig.ts";
 import type { Script } from "./scripted-server-rig.ts";
+import { errorCodes } from "./wire/codes.ts";
 import { writeError, writeEvent, writeReply } from "./wire/replies.ts";
 
 const stat = {
@@ -73,10 +74,10 @@ test("answers come before the event that follows them", async () => {
   await expect.poll(() => order).toEqual(["a", "b", "/a/c"]);
 });
 
-test.each([-5, -6])("reads nodes one by one where reading several is refused with %i", async (code) => {
+test("reads nodes one by one where reading several is refused", async () => {
   await using server = await ScriptedServer.start(
     answering((connection, { xid }) =>
-      connection.send((writer) => writeError(writer, { xid, zxid: 1n, error: code }))
+      connection.send((writer) => writeError(writer, { xid, zxid: 1n, error: errorCodes.marshalling }))
     ),
   );
   await using zooKeeper = await following(server);
@@ -84,6 +85,28 @@ test.each([-5, -6])("reads nodes one by one where reading several is refused wit
     expect(await Promise.all(zooKeeper.getChildrenOf(["/a", "/b"]))).toEqual([["a"], ["a"]]);
   }
   expect(Object.fromEntries(zooKeeper.requests)).toEqual({ watchTree: 1, getChildrenOf: 1, getChildren: 4 });
+});
+
+test("connects again to a server that doesn't know how to read several nodes, and reads them one by one", async () => {
+  await using server = await ScriptedServer.start(
+    answering((connection, { xid }) => {
+      connection.send((writer) => writeError(writer, { xid, zxid: 1n, error: errorCodes.unimplemented }));
+      connection.hangUp();
+    }),
+  );
+  await using zooKeeper = new ZooKeeperClient({
+    servers: [server.address],
+    sessionTimeoutMs: 30_000,
+    maxFrameBytes: 1_000,
+  });
+  await zooKeeper.connected(AbortSignal.timeout(10_000));
+  const [a, b] = zooKeeper.getChildrenOf(["/a", "/b"]).map(failure);
+  expect(await a).toBe(
+    `other: ZooKeeper at ${server.address} knows no reads of several nodes (3.6 does) and hangs up: connecting again`,
+  );
+  expect(await b).toBe(await a);
+  await zooKeeper.connected(AbortSignal.timeout(10_000));
+  expect(await Promise.all(zooKeeper.getChildrenOf(["/a", "/b"]))).toEqual([["a"], ["a"]]);
 });
 
 test("reads nodes one by one after an answer for several was too large", async () => {

@@ -1,6 +1,6 @@
-import { unlessAborted } from "../entry-log/waiting.ts";
 import { isMeshError, MeshError } from "../runtime/errors.ts";
 import { parseConnectString, toClientPath, toServerPath } from "./connect-string.ts";
+import { Listeners, untilConnected } from "./listeners.ts";
 import { pathGroups } from "./path-groups.ts";
 import type { NodeToRead } from "./path-groups.ts";
 import { SessionKeeper } from "./session-keeper.ts";
@@ -30,8 +30,7 @@ export class ZooKeeperClient implements ZooKeeper {
   readonly requests = new Map<string, number>();
   readonly #chroot: string;
   readonly #keeper: SessionKeeper;
-  readonly #sessionListeners = new Set<(event: SessionEvent) => void>();
-  readonly #watchListeners = new Set<(event: WatchEvent) => void>();
+  readonly #listeners: Listeners;
   /** Servers, by `host:port`, that have no tree watches. */
   readonly #withoutTreeWatch = new Set<string>();
   /** Servers, by `host:port`, whose answers for several nodes didn't work out. */
@@ -43,6 +42,7 @@ export class ZooKeeperClient implements ZooKeeper {
   constructor(options: ZooKeeperOptions) {
     const { hosts, chroot } = parseConnectString(options.servers);
     this.#chroot = chroot;
+    this.#listeners = new Listeners(chroot);
     this.#keeper = new SessionKeeper(hosts, options, {
       onSession: (event) => this.#onSession(event),
       onEvent: (event) => this.#onEvent(event),
@@ -63,27 +63,15 @@ export class ZooKeeperClient implements ZooKeeper {
   }
 
   onSession(listener: (event: SessionEvent) => void): () => void {
-    this.#sessionListeners.add(listener);
-    return () => void this.#sessionListeners.delete(listener);
+    return this.#listeners.onSession(listener);
   }
 
   onWatch(listener: (event: WatchEvent) => void): () => void {
-    this.#watchListeners.add(listener);
-    return () => void this.#watchListeners.delete(listener);
+    return this.#listeners.onWatch(listener);
   }
 
-  async connected(signal: AbortSignal): Promise<void> {
-    if (this.state === "connected" && !signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const end = this.onSession((event) => event === "connected" && resolve());
-    try {
-      await unlessAborted(promise, AbortSignal.any([signal, this.#keeper.signal]), "Waiting for ZooKeeper");
-    } catch (error) {
-      const reason = this.lastError ?? "the client is closed";
-      throw new MeshError("registry-unavailable", `no connection to ZooKeeper: ${reason}`, { cause: error });
-    } finally {
-      end();
-    }
+  connected(signal: AbortSignal): Promise<void> {
+    return untilConnected(this, [signal, this.#keeper.signal]);
   }
 
   async getChildren(path: string, watch = false): Promise<Children | undefined> {
@@ -94,8 +82,9 @@ export class ZooKeeperClient implements ZooKeeper {
 
   getChildrenOf(paths: readonly string[]): readonly Promise<readonly string[] | undefined>[] {
     const nodes = paths.map((path) => ({ path, onServer: toServerPath(this.#chroot, path) }));
-    // ZooKeeper 3.6 brought both. Older servers hang up on what they don't know, so this isn't tried there.
-    const together = this.#trees.size > 0 && !this.#withoutMultiRead.has(this.#keeper.server ?? "");
+    const server = this.#keeper.server ?? "";
+    // ZooKeeper 3.6 brought both.
+    const together = !this.#withoutTreeWatch.has(server) && !this.#withoutMultiRead.has(server);
     if (!together) return paths.map((path) => this.#namesBelow(path));
     return pathGroups(nodes).flatMap((group) =>
       // One that is so long that it is alone gets all the room that a request has.
@@ -126,11 +115,7 @@ export class ZooKeeperClient implements ZooKeeper {
       }
       this.#withoutTreeWatch.add(server);
       if (error === errorCodes.marshalling) return false;
-      // It hangs up now. The session goes on, at the same server.
-      const text = `ZooKeeper at ${server} knows no tree watches and hangs up: connecting again`;
-      const ending = new MeshError("registry-unavailable", text);
-      this.#keeper.reconnect(ending);
-      throw ending;
+      throw this.#hungUp(server, "tree watches");
     });
     if (has === false) return false;
     this.#trees.add(onServer);
@@ -200,7 +185,8 @@ export class ZooKeeperClient implements ZooKeeper {
         throw new ZooKeeperError("getChildrenOf", nodes[0]?.path ?? "", error);
       }
       this.#withoutMultiRead.add(server);
-      return undefined;
+      if (error === errorCodes.marshalling) return undefined;
+      throw this.#hungUp(server, "reads of several nodes");
     }).then((reply) => {
       if (reply === undefined || reply.results.length === nodes.length) return reply?.results;
       const text = `ZooKeeper at ${server} answered for ${reply.results.length} of ${nodes.length} nodes`;
@@ -227,20 +213,25 @@ export class ZooKeeperClient implements ZooKeeper {
     });
   }
 
+  /** A server hangs up after a request that it doesn't know. The session goes on, at the same server. */
+  #hungUp(server: string, lacks: string): MeshError {
+    const text = `ZooKeeper at ${server} knows no ${lacks} (3.6 does) and hangs up: connecting again`;
+    const ending = new MeshError("registry-unavailable", text);
+    this.#keeper.reconnect(ending);
+    return ending;
+  }
+
   #count(name: string): void {
     this.requests.set(name, (this.requests.get(name) ?? 0) + 1);
   }
 
   #onSession(event: SessionEvent): void {
     this.#trees.clear();
-    for (const listener of this.#sessionListeners) listener(event);
+    this.#listeners.tellSession(event);
   }
 
   #onEvent({ type, path }: WatcherEvent): void {
-    const clientPath = toClientPath(this.#chroot, path);
-    if (clientPath === undefined) return;
-    const event: WatchEvent = { type, path: clientPath };
-    for (const listener of this.#watchListeners) listener(event);
+    this.#listeners.tellWatch(type, path);
   }
 }
 

@@ -1,6 +1,7 @@
-import { pause, unlessAborted } from "../entry-log/waiting.ts";
+import { pause } from "../runtime/waiting.ts";
 import { MeshError } from "../runtime/errors.ts";
 import { hostText, parseConnectString, toClientPath, toServerPath } from "./connect-string.ts";
+import { Listeners, untilConnected } from "./listeners.ts";
 import { loadNativePackage, nodeStat } from "./native-package.ts";
 import type { NativeSession } from "./native-package.ts";
 import { createFlags, errorCodes, permissions } from "./wire/codes.ts";
@@ -46,8 +47,7 @@ export class NativeZooKeeper implements ZooKeeper {
   readonly #chroot: string;
   readonly #connectString: string;
   readonly #newSession: () => NativeSession;
-  readonly #sessionListeners = new Set<(event: SessionEvent) => void>();
-  readonly #watchListeners = new Set<(event: WatchEvent) => void>();
+  readonly #listeners: Listeners;
   readonly #stop = new AbortController();
   /** Those of the calls that wait for an answer: closing doesn't always tell all of them. */
   readonly #pending = new Set<(error: MeshError) => void>();
@@ -63,6 +63,7 @@ export class NativeZooKeeper implements ZooKeeper {
     const { hosts, chroot } = parseConnectString(options.servers);
     this.#options = options;
     this.#chroot = chroot;
+    this.#listeners = new Listeners(chroot);
     this.#connectString = hosts.map(hostText).join(",");
     this.server = hosts.length === 1 ? this.#connectString : undefined;
     this.#newSession = loadNativePackage();
@@ -79,27 +80,15 @@ export class NativeZooKeeper implements ZooKeeper {
   }
 
   onSession(listener: (event: SessionEvent) => void): () => void {
-    this.#sessionListeners.add(listener);
-    return () => void this.#sessionListeners.delete(listener);
+    return this.#listeners.onSession(listener);
   }
 
   onWatch(listener: (event: WatchEvent) => void): () => void {
-    this.#watchListeners.add(listener);
-    return () => void this.#watchListeners.delete(listener);
+    return this.#listeners.onWatch(listener);
   }
 
-  async connected(signal: AbortSignal): Promise<void> {
-    if (this.state === "connected" && !signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const end = this.onSession((event) => event === "connected" && resolve());
-    try {
-      await unlessAborted(promise, AbortSignal.any([signal, this.#stop.signal]), "Waiting for ZooKeeper");
-    } catch (error) {
-      const reason = this.#lastError ?? "the client is closed";
-      throw new MeshError("registry-unavailable", `no connection to ZooKeeper: ${reason}`, { cause: error });
-    } finally {
-      end();
-    }
+  connected(signal: AbortSignal): Promise<void> {
+    return untilConnected(this, [signal, this.#stop.signal]);
   }
 
   async getChildren(path: string, watch = false): Promise<Children | undefined> {
@@ -200,7 +189,7 @@ export class NativeZooKeeper implements ZooKeeper {
     this.#stop.abort();
     this.#session.close();
     this.#failAll(this.#unavailable());
-    if (wasConnected) this.#tell("disconnected");
+    if (wasConnected) this.#listeners.tellSession("disconnected");
     await Promise.resolve();
   }
 
@@ -209,7 +198,7 @@ export class NativeZooKeeper implements ZooKeeper {
     session.on("connect", () => {
       this.#isConnected = true;
       this.#lastError = undefined;
-      this.#tell("connected");
+      this.#listeners.tellSession("connected");
     });
     session.on(
       "connecting",
@@ -217,7 +206,7 @@ export class NativeZooKeeper implements ZooKeeper {
     );
     session.on("close", (_session, code) => void this.#onSessionEnd(code));
     for (const name of ["created", "deleted", "changed", "child"] as const) {
-      session.on(name, (_session, path) => this.#onEvent(eventTypes[name], path));
+      session.on(name, (_session, path) => this.#listeners.tellWatch(eventTypes[name], path));
     }
     session.init({
       connect: this.#connectString,
@@ -237,7 +226,7 @@ export class NativeZooKeeper implements ZooKeeper {
     if (!this.#isConnected) return;
     this.#isConnected = false;
     this.#failAll(this.#unavailable());
-    this.#tell("disconnected");
+    this.#listeners.tellSession("disconnected");
   }
 
   /** The package closes a session that expired, was refused, or can't go on: another follows. */
@@ -247,7 +236,7 @@ export class NativeZooKeeper implements ZooKeeper {
     this.#disconnected(
       wasRefused ? "ZooKeeper refuses digest authentication" : "ZooKeeper: the session has expired",
     );
-    if (!wasRefused) this.#tell("expired");
+    if (!wasRefused) this.#listeners.tellSession("expired");
     await pause(nextSessionMs, this.#stop.signal);
     if (!this.#stop.signal.aborted) this.#session = this.#begin();
   }
@@ -287,15 +276,5 @@ export class NativeZooKeeper implements ZooKeeper {
   #unavailable(): MeshError {
     const reason = this.#stop.signal.aborted ? "the ZooKeeper client is closed" : this.#lastError;
     return new MeshError("registry-unavailable", reason ?? "the connection to ZooKeeper ended");
-  }
-
-  #tell(event: SessionEvent): void {
-    for (const listener of this.#sessionListeners) listener(event);
-  }
-
-  #onEvent(type: WatchEvent["type"], path: string): void {
-    const clientPath = toClientPath(this.#chroot, path);
-    if (clientPath === undefined) return;
-    for (const listener of this.#watchListeners) listener({ type, path: clientPath });
   }
 }

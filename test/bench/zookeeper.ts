@@ -20,6 +20,9 @@ const consumersEach = 3;
 /** How long nothing may come before it counts as quiet. */
 const quietMs = 2_000;
 
+/** Between two changes, on average: without it each would wait for the least time between two responses. */
+const pauseMs = 500;
+
 interface Run {
   readonly mode: "watching" | "polling";
   readonly dialect: ClientDialect;
@@ -80,6 +83,7 @@ async function measure(
   const toClient: number[] = [];
   for (let change = 0; change < changes; change++) {
     const index = (change * 37) % size.services;
+    await delay(pauseMs * (0.5 + Math.random()));
     await clients.reset();
     const vanishedAtMs = sharedClockMs();
     await load.vanish(index, 3);

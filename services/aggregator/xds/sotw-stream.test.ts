@@ -144,6 +144,11 @@ describe("SotwStream", () => {
     const [two] = stream.onRequest({ ...ack(one), resourceNames: ["a/b"] }, world);
     expect(two).toMatchObject({ names: ["a/b"] });
     expect(stream.onRequest({ ...ack(one), resourceNames: ["c/d"] }, world)).toEqual([]);
+    const [three] = stream.onRequest({ ...ack(two), resourceNames: ["c/d"] }, world);
+    expect(three).toMatchObject({ names: ["c/d"] });
+    // What was sent for other names is late now, although the content is the same.
+    expect(stream.onRequest({ ...ack(two), resourceNames: ["a/b"] }, world)).toEqual([]);
+    expect(stream.onRequest({ ...ack(three), resourceNames: ["c/d"] }, world)).toEqual([]);
   });
 
   test("keeps the minimum interval between responses and says how long to wait", () => {

@@ -69,6 +69,7 @@ const emptyVersion = "empty";
 export class SotwStream {
   readonly #types = new Map<string, TypeState>();
   readonly #minIntervalMs: number;
+  #namedResponses = 0;
 
   /** `minIntervalMs`: the least time between two responses of one type; 0 for none. */
   constructor(minIntervalMs: number) {
@@ -163,7 +164,9 @@ export class SotwStream {
 
   #send(state: TypeState, version: string, view: SotwView): SotwResponse {
     state.sentVersion = version;
-    state.sentNonce = view.nonce(state.kind, version);
+    const nonce = view.nonce(state.kind, version);
+    // By name the same content makes different responses, and each needs a nonce of its own.
+    state.sentNonce = state.names.length === 0 ? nonce : `${nonce}.${++this.#namedResponses}`;
     state.sentAtMs = view.nowMs;
     state.inFlight = true;
     return { typeUrl: state.typeUrl, kind: state.kind, version, names: state.names, nonce: state.sentNonce };
