@@ -1,6 +1,7 @@
 import type { Violation } from "../../shared/istio/mod.ts";
 import { normalizeForIstio, orderForSlime, validateManifest } from "../../shared/istio/mod.ts";
 import { isServiceEntryManifest } from "../../shared/model/manifest-guard.ts";
+import { takeManifest } from "../../shared/model/manifest-bytes.ts";
 import { Manifest, networkingApiVersion } from "../../shared/model/manifest.ts";
 import type { ResourceKind } from "../../shared/model/manifest.ts";
 import type { Profile } from "../../shared/model/profile.ts";
@@ -126,6 +127,8 @@ function inProfile(manifest: Manifest, profile: Profile): Manifest {
 }
 
 function parseManifest(data: Uint8Array, id: ResourceId): { manifest: Manifest } | { violation: Violation } {
+  const own = takeManifest(data);
+  if (own !== undefined) return named(own, id);
   let json: unknown;
   try {
     json = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("utf8"));

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { LogEntry } from "../entry-log/entry-log.ts";
 import { isServiceEntryManifest } from "../model/manifest-guard.ts";
 import { Manifest } from "../model/manifest.ts";
@@ -31,7 +31,7 @@ export function manifestHash(manifest: Manifest): string {
   const { labels = {}, annotations = {} } = manifest.metadata;
   const served = Object.entries(annotations).filter(([key]) => key !== emptySinceAnnotation);
   const content = JSON.stringify([Object.entries(labels), served, manifest.spec]);
-  return createHash("sha256").update(content).digest("base64url");
+  return hash("sha256", content, "base64url");
 }
 
 function readManifest(data: Uint8Array): Manifest | undefined {
@@ -59,11 +59,6 @@ export async function* manifestsOf(
       log?.warn({ subject }, "ignoring what is on the stream, it is no manifest of ours");
     } else yield { subject, sequence, manifest };
   }
-}
-
-/** The bytes of a manifest on the stream. */
-export function manifestBytes(manifest: unknown): Uint8Array {
-  return Buffer.from(JSON.stringify(manifest));
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { EntryLog, LogRecord, PublishResult } from "../entry-log/entry-log.ts";
 import type { Manifest, SidecarManifest } from "../model/manifest.ts";
+import { manifestBytes } from "../model/manifest-bytes.ts";
 import { decodeSubject, encodeSubject, sourceFilter, syncMarkerSubject } from "../model/subject.ts";
 import { createSyncMarker } from "../model/sync-marker.ts";
 import { MeshError } from "../runtime/errors.ts";
@@ -11,7 +12,7 @@ import type { Change } from "./publish-change.ts";
 import { countServiceEntries, SummaryCounts } from "./publish-summary.ts";
 import type { PublishSummary } from "./publish-summary.ts";
 import { PublishedEntries } from "./published-entries.ts";
-import { emptied, manifestBytes, manifestHash, manifestsOf } from "./published-entry.ts";
+import { emptied, manifestHash, manifestsOf } from "./published-entry.ts";
 import { ShrinkGuard } from "./shrink-guard.ts";
 import type { ShrinkPolicy } from "./shrink-guard.ts";
 
@@ -284,7 +285,7 @@ export class SourcePublisher implements Disposable {
     this.#markerDue = false;
     try {
       await entryLog.publish(
-        [{ subject: syncMarkerSubject(registry, source), data: manifestBytes(marker) }],
+        [{ subject: syncMarkerSubject(registry, source), data: Buffer.from(JSON.stringify(marker)) }],
         signal,
       );
     } catch (error) {

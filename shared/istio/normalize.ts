@@ -38,10 +38,17 @@ function uniqueTargets(targets: string[], namespace: string): string[] {
     : unique;
 }
 
-function withValidLabels(endpoint: WorkloadEntry): WorkloadEntry {
-  if (endpoint.labels === undefined) return endpoint;
-  const labels = repairLabels(endpoint.labels);
-  return labels === endpoint.labels ? endpoint : { ...endpoint, labels };
+/** Endpoints that are alike may share their labels, which are repaired once then. */
+function repairingLabels(): (endpoint: WorkloadEntry) => WorkloadEntry {
+  let given: Record<string, string> | undefined;
+  let repaired: Record<string, string> = {};
+  return (endpoint) => {
+    const { labels } = endpoint;
+    if (labels === undefined) return endpoint;
+    if (labels !== given) repaired = repairLabels(labels);
+    given = labels;
+    return repaired === labels ? endpoint : { ...endpoint, labels: repaired };
+  };
 }
 
 function mapped<Item>(items: Item[], change: (item: Item) => Item): Item[] {
@@ -56,7 +63,7 @@ function mapped<Item>(items: Item[], change: (item: Item) => Item): Item[] {
 }
 
 function uniqueEndpoints(endpoints: WorkloadEntry[]): WorkloadEntry[] {
-  return sortedUnique(mapped(endpoints, withValidLabels), compareEndpoints, compareInstances);
+  return sortedUnique(mapped(endpoints, repairingLabels()), compareEndpoints, compareInstances);
 }
 
 /** True if no field of the two specs is another object. */

@@ -20,11 +20,14 @@ export function checkEndpoints(
 ): void {
   const endpoints = spec.endpoints ?? [];
   const isStatic = spec.resolution === "STATIC";
+  /** Fine already: endpoints that are alike share their labels, as long as nobody has written and read them. */
+  let checked: Readonly<Record<string, string>> | undefined;
   for (const [index, endpoint] of endpoints.entries()) {
     if (isStatic) checkStaticAddress(endpoint, index, portNames, findings);
     else checkDnsAddress(endpoint, index, findings);
     if (endpoint.ports !== undefined) checkPorts(endpoint.ports, index, portNames, findings);
-    if (endpoint.labels !== undefined) checkLabels(endpoint.labels, index, findings);
+    const { labels } = endpoint;
+    if (labels !== undefined && labels !== checked && checkLabels(labels, index, findings)) checked = labels;
     if (findings.full) return;
   }
 }
@@ -117,10 +120,13 @@ export function portNameFault(name: string): string {
   }: Istio wants 1 to 63 letters, digits and "-", a letter or digit at both ends`;
 }
 
-function checkLabels(labels: Readonly<Record<string, string>>, index: number, findings: Findings): void {
+/** True if nothing is wrong with them. */
+function checkLabels(labels: Readonly<Record<string, string>>, index: number, findings: Findings): boolean {
+  let areValid = true;
   for (const key in labels) {
     const value = labels[key] ?? "";
     if (isLabelKey(key) && isLabelValue(value)) continue;
+    areValid = false;
     const path = `spec.endpoints[${index}].labels[${quote(key)}]`;
     if (!isLabelKey(key)) {
       const wanted = `Istio wants [DNS prefix/]name, the name 1 to 63 letters, digits and "-_."`;
@@ -131,4 +137,5 @@ function checkLabels(labels: Readonly<Record<string, string>>, index: number, fi
       findings.error("S9", path, `label value ${quote(value)}: ${wanted}`);
     }
   }
+  return areValid;
 }

@@ -1,7 +1,6 @@
 import { loadConfig } from "../../shared/config/mod.ts";
 import type { LoadedConfig } from "../../shared/config/mod.ts";
 import type { LogRecord } from "../../shared/entry-log/entry-log.ts";
-import { manifestBytes } from "../../shared/collector/published-entry.ts";
 import type { Manifest, ServiceEntryManifest } from "../../shared/model/manifest.ts";
 import { encodeSubject, syncMarkerSubject } from "../../shared/model/subject.ts";
 import { createSyncMarker } from "../../shared/model/sync-marker.ts";
@@ -107,7 +106,7 @@ export function toRecord(manifest: Manifest): LogRecord {
   const { kind, metadata: { name, namespace } } = manifest;
   return {
     subject: encodeSubject({ kind, registry: "eureka", source: "default", namespace, name }),
-    data: manifestBytes({
+    data: jsonBytes({
       ...manifest,
       metadata: { ...manifest.metadata, creationTimestamp: "2026-11-01T00:00:00.000Z" },
     }),
@@ -116,6 +115,11 @@ export function toRecord(manifest: Manifest): LogRecord {
 
 /** The message that says that the Eureka source has been read completely: with it, the aggregator's gate opens. */
 export function markerRecord(entries: number): LogRecord {
-  const data = manifestBytes(createSyncMarker("eureka", "default", entries));
+  const data = jsonBytes(createSyncMarker("eureka", "default", entries));
   return { subject: syncMarkerSubject("eureka", "default"), data };
+}
+
+/** Bytes as they come from another process. */
+function jsonBytes(content: object): Uint8Array {
+  return Buffer.from(JSON.stringify(content));
 }

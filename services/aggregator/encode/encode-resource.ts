@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Manifest } from "../../../shared/model/manifest.ts";
 import { bodyTypeUrls, writeSpec } from "./encode-spec.ts";
 import { WireWriter } from "./wire-writer.ts";
@@ -83,11 +83,8 @@ function contentVersion(
   labels: Readonly<Record<string, string>> | undefined,
   annotations: Readonly<Record<string, string>> | undefined,
 ): string {
-  return createHash("sha256")
-    .update(body)
-    .update(`${mapText(labels)}${mapText(annotations)}`)
-    .digest("base64url")
-    .slice(0, versionLength);
+  const text = Buffer.from(`${mapText(labels)}${mapText(annotations)}`);
+  return hash("sha256", Buffer.concat([body, text]), "base64url").slice(0, versionLength);
 }
 
 /** A map as one text, ordered by key: one call into native code instead of one per label. */

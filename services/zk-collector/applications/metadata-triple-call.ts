@@ -1,5 +1,4 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import {
   MetadataInfoV2Schema,
   MetadataRequestSchema,
@@ -69,6 +68,8 @@ export async function askOverTriple(
   port: number,
   signal: AbortSignal,
 ): Promise<MetadataInfo> {
+  // Few registries need it, and it is a tenth of what a start loads.
+  const { Client, credentials, Metadata } = await import("@grpc/grpc-js");
   const method = instance.metadataVersion.startsWith("2.") ? second : first;
   const host = instance.host.includes(":") ? `[${instance.host}]` : instance.host;
   const headers = new Metadata();
