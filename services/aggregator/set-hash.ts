@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /**
  * A hash of a set of strings that is kept up to date in constant time per change: the exclusive-or of their hashes.
@@ -9,9 +9,9 @@ export class SetHash {
 
   /** Adds the member if it is absent, removes it if it is present. */
   toggle(member: string): void {
-    const hash = createHash("sha256").update(member).digest();
+    const bytes = hash("sha256", member, "buffer");
     for (let index = 0; index < this.#sum.length; index++) {
-      this.#sum[index] = (this.#sum[index] ?? 0) ^ (hash[index] ?? 0);
+      this.#sum[index] = (this.#sum[index] ?? 0) ^ (bytes[index] ?? 0);
     }
   }
 

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { decodeApplication } from "./decode.ts";
 import type { EurekaApplication } from "./decode.ts";
 
@@ -30,7 +30,7 @@ export class ApplicationDecoder {
   /** True if the application is known from the last answer; it is then taken over as it is. */
   recognise(bytes: Uint8Array): boolean {
     // Against accidents, not attackers: whoever writes to the registry needs no collision.
-    this.#digest = createHash("sha1").update(bytes).digest("base64");
+    this.#digest = hash("sha1", bytes, "base64");
     const known = this.#before.get(this.#digest);
     if (known === undefined) return false;
     this.applications.push(known);

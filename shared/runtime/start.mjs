@@ -22,5 +22,7 @@ export async function start(load) {
     fileURLToPath(new URL("../../node_modules/.cache/meshregistry", import.meta.url)),
   );
   const { main } = await load();
+  // Now, because a process that is killed writes nothing at its end.
+  module.flushCompileCache?.();
   process.exitCode = await main(process.argv.slice(2));
 }

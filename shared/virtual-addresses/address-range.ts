@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { BlockList, isIP } from "node:net";
 
 /**
@@ -48,10 +48,10 @@ export class AddressRange {
 
   /** Every address of the range once, in the order in which the host tries them. */
   *candidates(host: string): Generator<string, void, undefined> {
-    const hash = createHash("sha256").update(host).digest();
-    const start = hash.readUIntBE(0, 6) % this.#count;
+    const bytes = hash("sha256", host, "buffer");
+    const start = bytes.readUIntBE(0, 6) % this.#count;
     // An odd step meets all of a power of two. (`| 1` would cut it to 32 bits.)
-    const drawn = hash.readUIntBE(6, 6) % this.#count;
+    const drawn = bytes.readUIntBE(6, 6) % this.#count;
     const step = drawn % 2 === 0 ? drawn + 1 : drawn;
     const reserved = this.#reserved;
     let offset = start;

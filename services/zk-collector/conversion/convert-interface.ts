@@ -142,7 +142,11 @@ function toService(
   const endpoints = ported.map(({ provider, ports: own }, index) =>
     toEndpoint(provider, own, labelsOf(provider), weights?.[index])
   );
-  const hosts = [isSlime ? key + rules.hostSuffix : dubboHost(service, rules.hostSuffix)];
+  const name = isSlime ? key : dubboHost(service);
+  // A suffix may cost the host its readable form, so it isn't always the name and the suffix.
+  const hosts = [
+    isSlime || rules.hostSuffix === "" ? name + rules.hostSuffix : dubboHost(service, rules.hostSuffix),
+  ];
   const labels: Record<string, string> = { registry: "zookeeper", path: interfaceName };
   if (rules.singleAppService) {
     labels["application"] = endpoints.find((each) => each.labels?.["application"] !== undefined)?.labels
@@ -159,7 +163,7 @@ function toService(
     apiVersion: networkingApiVersion,
     kind: "ServiceEntry",
     metadata: {
-      name: isSlime ? key : dubboHost(service),
+      name,
       namespace: rules.resourceNs,
       labels,
       annotations: {
