@@ -7,14 +7,20 @@ const listeners = (config: ConfigInput) => listenersOf(ConfigSchema.parse(config
 
 describe("listenersOf", () => {
   test("by default there is one, on all addresses", () => {
-    expect(listeners({})).toEqual({ grpc: [{ address: "0.0.0.0:16010", shard: undefined }], http: [] });
+    const { grpc, http } = listeners({});
+    expect(grpc).toEqual([{ address: "0.0.0.0:16010", shard: undefined, trustsShards: false }]);
+    expect(http).toEqual([]);
   });
 
   test("shards are on consecutive ports", () => {
-    const { grpc } = listeners({ mcp: { serverUrl: "xds://[::1]:16010" }, xds: { shards: 3 } });
+    const { grpc } = listeners({
+      mcp: { serverUrl: "xds://[::1]:16010" },
+      xds: { shards: 3, trustShards: true },
+    });
     expect(grpc).toEqual([0, 1, 2].map((index) => ({
       address: `[::1]:${16010 + index}`,
       shard: { index, of: 3 },
+      trustsShards: true,
     })));
   });
 

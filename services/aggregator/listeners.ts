@@ -25,7 +25,7 @@ export function listenersOf({ mcp, xds }: Config): Listeners {
   const grpc: ListenerOptions[] = [];
   const http: LongPollingOptions[] = [];
   const first = parseListenUrl("mcp.serverUrl", mcp.serverUrl);
-  if (first.protocol === "xds") grpc.push(...sharded(first, xds.shards));
+  if (first.protocol === "xds") grpc.push(...sharded(first, xds));
   else if (xds.shards > 1) {
     throw new MeshError(
       "configuration",
@@ -67,7 +67,7 @@ function parseListenUrl(key: string, text: string): ListenUrl {
 }
 
 /** Port 0 takes free ones; without a port, too, as slime has it. */
-function sharded({ host, port = 0 }: ListenUrl, shards: number): ListenerOptions[] {
+function sharded({ host, port = 0 }: ListenUrl, { shards, trustShards }: Config["xds"]): ListenerOptions[] {
   if (port + shards - 1 > 65_535) {
     throw new MeshError(
       "configuration",
@@ -77,6 +77,7 @@ function sharded({ host, port = 0 }: ListenUrl, shards: number): ListenerOptions
   return Array.from({ length: shards }, (_, index) => ({
     address: `${host}:${port === 0 ? 0 : port + index}`,
     shard: shards === 1 ? undefined : { index, of: shards },
+    trustsShards: trustShards,
   }));
 }
 

@@ -78,6 +78,9 @@ const Xds = section({
   shards: uint32(1).describe(
     "Listeners that the catalogue is spread over, on consecutive ports from that of `mcp.serverUrl`",
   ),
+  trustShards: z.boolean().default(false).describe(
+    "Every stock istiod has a source for each shard; it isn't waited for and not looked at. For several replicas",
+  ),
   listeners: z.array(Listener).default([]).describe("Further listeners beside `mcp.serverUrl`"),
   tls: section({
     certFile: text().describe("Path of the server's certificate chain; read again when it changes"),

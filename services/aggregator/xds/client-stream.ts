@@ -197,7 +197,7 @@ export class ClientStream {
     this.#filters = filtersOf(node.metadata);
     const isWhole = listener.shard === undefined || dialect !== "stateOfTheWorld";
     this.#view = viewOf(isWhole ? { ...listener, shard: undefined } : listener, this.#filters);
-    if (listener.shard === undefined || isWhole) return;
+    if (listener.shard === undefined || isWhole || listener.trustsShards) return;
     this.#isHeld = true;
     onShardClient(this, listener.shard.index);
   }

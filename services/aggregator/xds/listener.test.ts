@@ -11,6 +11,7 @@ const everything: ListenerProfile = {
   namespaces: [],
   registries: [],
   shard: undefined,
+  trustsShards: false,
 };
 
 /** Which of four resources a client with that metadata sees on a listener. */

@@ -17,6 +17,8 @@ export interface ListenerProfile {
   /** Show only resources of these registries; empty: all. */
   readonly registries: readonly string[];
   readonly shard: Shard | undefined;
+  /** True if an istiod that comes to this shard is known to have sources for all others (`xds.trustShards`). */
+  readonly trustsShards: boolean;
 }
 
 /** A listener that shows everything and lets clients choose what it speaks, and what differs from that. */

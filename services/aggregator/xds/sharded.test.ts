@@ -38,13 +38,14 @@ function filledCache(): ResourceCache {
   return cache;
 }
 
-async function serve(cache: ResourceCache, shards: number): Promise<XdsServer> {
+async function serve(cache: ResourceCache, shards: number, trustsShards = false): Promise<XdsServer> {
   const gate = new SyncGate([]);
   gate.markCaughtUp();
   const server = await XdsServer.listen({
     listeners: Array.from({ length: shards }, (_, index) => ({
       address: "127.0.0.1:0",
       shard: shards === 1 ? undefined : { index, of: shards },
+      trustsShards,
     })),
     transport: await testTransport({ drainTime: 0 }),
     cache,
@@ -70,6 +71,20 @@ describe("shards", { timeout: 30_000 }, () => {
     expect(istiod.names.size).toBe(services);
     expect(istiod.responses).toEqual([1, 1, 1, 1, 1, 1, 1, 1]);
     expect(Math.max(...istiod.sizes)).toBeLessThan(services / 4);
+
+    put(cache, 7, "elsewhere.example");
+    await expect.poll(() => sum(istiod.responses), patience).toBe(9);
+  });
+
+  test("where all of them are known to be there, replicas that each see half of the streams show each thing once", async () => {
+    const cache = filledCache();
+    const replicas = [await serve(cache, 8, true), await serve(cache, 8, true)];
+    const istiod = new SimulatedIstiod();
+    istiod.connect(
+      Array.from({ length: 8 }, (_, index) => replicas[index % 2]?.addresses[index] ?? ""),
+    );
+    await expect.poll(() => istiod.names.size, patience).toBe(services);
+    expect(sum(istiod.sizes)).toBe(services);
 
     put(cache, 7, "elsewhere.example");
     await expect.poll(() => sum(istiod.responses), patience).toBe(9);

@@ -131,6 +131,7 @@ export class XdsServer implements AsyncDisposable {
       namespaces: [],
       registries: [],
       shard: undefined,
+      trustsShards: false,
       ...options,
     };
     const methods: GrpcMethods = new Map([
