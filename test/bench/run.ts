@@ -23,7 +23,7 @@ const options: Readonly<Record<string, OptionSpec>> = {
 const usage = "npm run bench -- [--quick] [--only NAME] [--out FILE]";
 
 const purpose = `Measures what docs/benchmarks.md describes; prints one table and writes JSON. Nothing else
-should work on the machine meanwhile. Takes about twenty minutes.
+should work on the machine meanwhile. Takes about three quarters of an hour.
 
 Measurements:
 ${measurements.map(({ name, about }) => `  ${name.padEnd(16)} ${about}`).join("\n")}`;
@@ -52,10 +52,20 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function run(names: readonly string[], quick: boolean, out: string | undefined): Promise<number> {
   const begin = new Date();
+  const machine = describeMachine();
   const before = loadAverage();
+  const file = out ?? join(import.meta.dirname, "results", `${fileDate(begin)}.json`);
+  mkdirSync(dirname(file), { recursive: true });
   const figures: Figure[] = [];
   const notes: string[] = [];
   let failures = 0;
+  /** After each measurement, so that a run that is broken off leaves what it has. */
+  const save = (): Report => {
+    const load = { before, after: loadAverage() };
+    const report: Report = { date: begin.toISOString(), machine, load, quick, notes, figures };
+    writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
+    return report;
+  };
   for (const name of names) {
     const progress = (text: string) => void process.stderr.write(`${name}: ${text}\n`);
     const bench: Bench = {
@@ -71,20 +81,9 @@ async function run(names: readonly string[], quick: boolean, out: string | undef
       notes.push(`${name} failed: ${errorText(error)}`);
       progress(`failed: ${errorText(error)}`);
     }
+    save();
   }
-  const load = { before, after: loadAverage() };
-  const report: Report = {
-    date: begin.toISOString(),
-    machine: describeMachine(),
-    load,
-    quick,
-    notes,
-    figures,
-  };
-  const file = out ?? join(import.meta.dirname, "results", `${fileDate(begin)}.json`);
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-  process.stdout.write(`${reportText(report)}\nwritten to ${relative(process.cwd(), file)}\n`);
+  process.stdout.write(`${reportText(save())}\nwritten to ${relative(process.cwd(), file)}\n`);
   return failures === 0 ? 0 : 1;
 }
 
