@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { findServer } from "./test/servers/find.ts";
 
 /**
  * Two projects. `unit`: tests beside the code and the cross-module tests of `test/` that start no foreign server.
@@ -22,6 +23,8 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 180_000,
           maxWorkers: 2,
+          // Where the optional package of `driver: native` is, if `npm run servers` has built it.
+          env: { NODE_PATH: findServer("zookeeper-native") ?? "" },
         },
       },
     ],

@@ -1,20 +1,8 @@
 import { describe } from "vitest";
 import { openZooKeeper } from "../shared/zookeeper/open-zookeeper.ts";
-import { loadNativePackage } from "../shared/zookeeper/native-package.ts";
-import { requireReal } from "./servers/find.ts";
+import { requireReal, useServer } from "./servers/find.ts";
 import { startZooKeeper, zooKeeperServerName, zooKeeperVersions } from "./servers/zookeeper.ts";
 import { zooKeeperSuite } from "./zookeeper-suite.ts";
-
-/** The package is nobody's dependency: who has it installed, tests it. */
-function hasNativePackage(): boolean {
-  try {
-    loadNativePackage();
-    return true;
-  } catch {
-    process.stderr.write('skipping tests of driver "native": package "zookeeper" is not installed\n');
-    return false;
-  }
-}
 
 for (const version of zooKeeperVersions) {
   describe.skipIf(requireReal(zooKeeperServerName(version)).skip)("With a real server", () => {
@@ -27,9 +15,13 @@ for (const version of zooKeeperVersions) {
   });
 }
 
-describe.skipIf(requireReal("zookeeper-3.9").skip || !hasNativePackage())("With a real server", () => {
+describe.skipIf(requireReal("zookeeper-3.9", "zookeeper-native").skip)("With a real server", () => {
   zooKeeperSuite("ZooKeeper 3.9, native driver", {
-    start: () => startZooKeeper(),
+    start: () => {
+      useServer("zookeeper-native");
+      return startZooKeeper();
+    },
+    // Node finds the package by NODE_PATH, which vitest.config.ts sets.
     open: (options) => openZooKeeper("native", options),
     hasTreeWatches: false,
     crowd: 10_000,

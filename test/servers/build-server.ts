@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { delimiter, dirname, join } from "node:path";
 import { errorText } from "../../shared/runtime/errors.ts";
 import { withLock } from "./build-lock.ts";
 import { cacheFolder, findServer, serverFolder } from "./find.ts";
 import { recipeOf } from "./recipes.ts";
-import type { Recipe, ServerName } from "./recipes.ts";
+import type { NpmRecipe, Recipe, ServerName } from "./recipes.ts";
 import { missingTool } from "./tools.ts";
 
 /** What became of one server. `path` is there unless it failed; `reason` says why it failed. */
@@ -61,6 +61,7 @@ async function build(name: ServerName, events: BuildEvents): Promise<void> {
   const logs = join(cache, "logs");
   await mkdir(logs, { recursive: true });
   const logFile = join(logs, `${name}.log`);
+  await writeFile(logFile, "");
   events.onStart(logFile);
   const work = await mkdtemp(join(cache, prefix));
   try {
@@ -104,7 +105,38 @@ async function runRecipe(recipe: Recipe, work: string, result: string, logFile: 
       await runTool("mvn", ["-B", "-ntp", "-DskipTests", ...properties, "package"], project, logFile, {});
       return await rename(join(project, "target", recipe.executable), join(result, recipe.executable));
     }
+    case "npm": {
+      const project = join(work, "project");
+      await mkdir(project);
+      await installPackage(recipe, project, logFile);
+      return await rename(join(project, recipe.executable), join(result, recipe.executable));
+    }
   }
+}
+
+/**
+ * Installs a package that compiles itself, for the Node that runs this: neither for another one in PATH, nor for the one
+ * whose headers `nodedir` in somebody's npm configuration has. The Node of the `node` package comes without headers; the
+ * package of its executable has them.
+ */
+async function installPackage(recipe: NpmRecipe, project: string, logFile: string): Promise<void> {
+  const { platform, arch, versions } = process;
+  const node = `${platform === "darwin" && arch === "arm64" ? "node-bin" : "node"}-${platform}-${arch}`;
+  const manifest = {
+    private: true,
+    dependencies: { [recipe.package]: recipe.version, [node]: versions.node },
+    allowScripts: { [recipe.package]: true },
+  };
+  await writeFile(join(project, "package.json"), JSON.stringify(manifest));
+  // npm unpacks everything before it runs the first script.
+  await runTool("npm", ["install", "--foreground-scripts"], project, logFile, {
+    PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`,
+    npm_config_nodedir: join(project, "node_modules", node),
+  });
+  await rm(join(project, "node_modules", node), { recursive: true });
+  await rm(join(project, "node_modules", ".bin"), { recursive: true });
+  // What was compiled for another Node fails here and not in tests.
+  await runTool(process.execPath, ["--eval", `require("${recipe.package}")`], project, logFile, {});
 }
 
 async function runTool(
@@ -114,7 +146,7 @@ async function runTool(
   logFile: string,
   env: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const log = openSync(logFile, "w");
+  const log = openSync(logFile, "a");
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", log, log] });
   const stop = () => child.kill();
   process.once("exit", stop);

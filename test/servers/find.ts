@@ -31,7 +31,7 @@ export function serverFolder(name: ServerName): string {
   return join(cacheFolder(), `${name}-${recipeOf(name).version}-${recipeDigest(name)}`);
 }
 
-/** Path of the server's executable (or jar) in the cache; `undefined` if it has not been built. */
+/** Path of the server's executable (or jars, or modules) in the cache; `undefined` if it has not been built. */
 export function findServer(name: ServerName): string | undefined {
   const path = join(serverFolder(name), recipeOf(name).executable);
   return existsSync(path) ? path : undefined;
@@ -74,13 +74,14 @@ export function useServer(name: ServerName): string {
   return path;
 }
 
-/** Short digest of the recipe, its source files, and the platform. */
+/** Short digest of the recipe, its source files, the platform, and the Node that something is compiled for. */
 function recipeDigest(name: ServerName): string {
   const recipe = recipeOf(name);
   const harmless = new Set(["expectedSeconds", "quick"]);
   const build = JSON.stringify(recipe, (key, value: unknown) => (harmless.has(key) ? undefined : value));
   const hash = createHash("sha256").update(`${build} ${process.platform} ${process.arch}`);
-  if (recipe.kind !== "go-install") {
+  if (recipe.kind === "npm") hash.update(` ${process.versions.modules}`);
+  if ("source" in recipe) {
     const folder = join(import.meta.dirname, recipe.source);
     for (const file of sourceFiles(folder)) {
       hash.update(`\0${file}\0`).update(readFileSync(join(folder, file)));

@@ -2,7 +2,7 @@
 interface RecipeBase {
   /** Shown to people, and part of the path in the cache. */
   readonly version: string;
-  /** The file in the server's cache folder that is started, or the folder with its jars. */
+  /** The file in the server's cache folder that is started, or the folder with its jars or Node modules. */
   readonly executable: string;
   /** Seconds on two free cores with empty caches; only for the progress display. */
   readonly expectedSeconds: number;
@@ -37,8 +37,14 @@ export interface MavenRecipe extends RecipeBase {
   readonly properties?: Readonly<Record<string, string>>;
 }
 
+/** A package of npm that is compiled for the Node that runs this. */
+export interface NpmRecipe extends RecipeBase {
+  readonly kind: "npm";
+  readonly package: string;
+}
+
 /** How one server is made. */
-export type Recipe = GoInstallRecipe | GoBuildRecipe | MavenRecipe;
+export type Recipe = GoInstallRecipe | GoBuildRecipe | MavenRecipe | NpmRecipe;
 
 const istioLatest = "v0.0.0-20260827124520-eed52ebb66ad";
 const istio122 = "v0.0.0-20240218163812-d80ef7b19049";
@@ -97,6 +103,15 @@ export const recipes = {
   "zookeeper-3.9": zooKeeper("3.9.5", "2.0.13"),
   "zookeeper-3.8": zooKeeper("3.8.4", "1.7.36"),
   "zookeeper-3.4": zooKeeper("3.4.14", "1.7.36"),
+  // What `driver: native` loads. Not quick, though it compiles fast: the Node whose headers it needs is a large download.
+  "zookeeper-native": {
+    kind: "npm",
+    version: "7.3.0",
+    package: "zookeeper",
+    executable: "node_modules",
+    expectedSeconds: 30,
+    quick: false,
+  },
   "dubbo-2.7": dubbo("2.7", "2.7.23"),
   "dubbo-3.3": dubbo("3.3", "3.3.6"),
   "spring-zookeeper": {
@@ -148,7 +163,7 @@ export const recipes = {
   },
 } as const satisfies Record<string, Recipe>;
 
-/** Name of a real server, or of an application or a tool made the same way. */
+/** Name of a real server, or of an application, a tool or a library made the same way. */
 export type ServerName = keyof typeof recipes;
 
 /** The recipe of a server, as the general type. */

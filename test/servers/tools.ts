@@ -7,7 +7,29 @@ import type { Recipe } from "./recipes.ts";
  * a tool that is there but too old fails minutes later with an obscure message.
  */
 export function missingTool(recipe: Recipe): string | undefined {
-  return recipe.kind === "maven" ? missingMaven() : missingGo();
+  switch (recipe.kind) {
+    case "maven":
+      return missingMaven();
+    case "npm":
+      return missingCompiler();
+    case "go-build":
+    case "go-install":
+      return missingGo();
+  }
+}
+
+/** What node-gyp needs to compile. */
+function missingCompiler(): string | undefined {
+  const missing = ["g++", "make", "python3", "npm"].filter((command) => {
+    try {
+      output(command, ["--version"]);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  if (missing.length === 0) return undefined;
+  return `not in PATH: ${missing.join(", ")} (Debian: apt install g++ make python3; npm comes with Node)`;
 }
 
 function missingGo(): string | undefined {
