@@ -33,8 +33,9 @@ export interface ZooKeeper extends AsyncDisposable {
   /**
    * Names of the children of many nodes, as {@link getChildren} would each: a promise for each path, so that one that
    * is refused fails alone, and each is applied in the turn of its own answer. Wait for all of them at once, or those
-   * that fail are unhandled. Where the connection has a tree watch many paths share a request, which is four times as
-   * fast; an answer that is too large for that ends the connection once, and paths are asked for one by one then.
+   * that fail are unhandled. From ZooKeeper 3.6 on many paths share a request, which is four times as fast. A server
+   * before that hangs up on it, and an answer that is too large ends the connection, too: once, since paths are asked
+   * for one by one then.
    * @throws TypeError for a path that is none, before anything is sent.
    */
   getChildrenOf(paths: readonly string[]): readonly Promise<readonly string[] | undefined>[];
