@@ -1,9 +1,14 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { findServer } from "./test/servers/find.ts";
 
 /**
  * Two projects. `unit`: tests beside the code and the cross-module tests of `test/` that start no foreign server.
- * `real`: whatever starts real servers (`*.real.test.ts`); these share two processors, so fewer run at a time.
+ * `real`: whatever starts real servers, or measures its own process (`*.real.test.ts`).
+ *
+ * Files of `unit` follow each other in one process: to start processes and load modules took longer than the tests
+ * computed. They leave nothing behind: no module has state that another file's tests could see, and no test replaces
+ * modules, environment or globals for longer than it runs. A file that needs a process of its own belongs to `real`.
  */
 export default defineConfig({
   test: {
@@ -13,6 +18,11 @@ export default defineConfig({
           name: "unit",
           include: ["shared/**/*.test.ts", "services/**/*.test.ts", "test/**/*.test.ts"],
           exclude: ["**/*.real.test.ts", "**/node_modules/**"],
+          isolate: false,
+          restoreMocks: true,
+          // They wait more than they compute. Vitest's own choice on two processors is one.
+          maxWorkers: availableParallelism() + 1,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -22,7 +32,10 @@ export default defineConfig({
           exclude: ["**/node_modules/**"],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          // The servers use both processors of a small machine already.
           maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+          globalSetup: ["test/servers/class-archives.ts"],
           // Where the optional package of `driver: native` is, if `npm run servers` has built it.
           env: { NODE_PATH: findServer("zookeeper-native") ?? "" },
         },

@@ -1,4 +1,4 @@
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import { TcpProxy } from "../shared/entry-log/tcp-proxy-rig.ts";
 import { MeshError } from "../shared/runtime/errors.ts";
 import { ZooKeeperError } from "../shared/zookeeper/zookeeper-error.ts";
@@ -33,9 +33,9 @@ export class SuiteClient implements AsyncDisposable {
     return this.sessionEvents.filter((one) => one === event).length;
   }
 
-  /** Waits until a session event came so many times. */
+  /** Waits until a session event came so many times. Not by `expect.poll`, which is of one test: some run at once. */
   async saw(event: SessionEvent, times: number): Promise<void> {
-    await expect.poll(() => this.count(event), patient).toBeGreaterThanOrEqual(times);
+    await vi.waitFor(() => expect(this.count(event)).toBeGreaterThanOrEqual(times), patient);
   }
 
   /** The watches that fired below a path, as `type path`. */

@@ -30,21 +30,6 @@ export function sessionTests(suite: SuiteContext): void {
     expect(cut.count("expired")).toBe(0);
   });
 
-  test("begins another session when the old one expired", async () => {
-    const { proxy, address } = await startProxy(suite.address);
-    await using _proxy = proxy;
-    await using expiring = await suite.connect({ servers: [address], sessionTimeoutMs: shortSessionMs });
-    await expiring.zooKeeper.create("/expiring", bytes(""), { ephemeral: true });
-    await suite.other.zooKeeper.exists("/expiring", true);
-    proxy.closed = true;
-    proxy.cut();
-    await expect.poll(() => suite.other.fired("/expiring"), patient).toEqual(["deleted /expiring"]);
-    proxy.closed = false;
-    await expiring.saw("connected", 2);
-    expect(expiring.sessionEvents).toEqual(["connected", "disconnected", "expired", "connected"]);
-    await expiring.zooKeeper.create("/expiring", bytes(""), { ephemeral: true });
-  });
-
   test("goes on at another server with the same session", async () => {
     const first = await startProxy(suite.address);
     await using _first = first.proxy;
@@ -63,7 +48,23 @@ export function sessionTests(suite: SuiteContext): void {
     expect(moving.count("expired")).toBe(0);
   });
 
-  test("notices a server that is silent", async () => {
+  // These wait for the server's clock: together they take as long as one.
+  test.concurrent("begins another session when the old one expired", async ({ expect }) => {
+    const { proxy, address } = await startProxy(suite.address);
+    await using _proxy = proxy;
+    await using expiring = await suite.connect({ servers: [address], sessionTimeoutMs: shortSessionMs });
+    await expiring.zooKeeper.create("/expiring", bytes(""), { ephemeral: true });
+    await suite.other.zooKeeper.exists("/expiring", true);
+    proxy.closed = true;
+    proxy.cut();
+    await expect.poll(() => suite.other.fired("/expiring"), patient).toEqual(["deleted /expiring"]);
+    proxy.closed = false;
+    await expiring.saw("connected", 2);
+    expect(expiring.sessionEvents).toEqual(["connected", "disconnected", "expired", "connected"]);
+    await expiring.zooKeeper.create("/expiring", bytes(""), { ephemeral: true });
+  });
+
+  test.concurrent("notices a server that is silent", async ({ expect }) => {
     const { proxy, address } = await startProxy(suite.address);
     await using _proxy = proxy;
     await using deaf = await suite.connect({ servers: [address], sessionTimeoutMs: shortSessionMs });
@@ -80,7 +81,7 @@ export function sessionTests(suite: SuiteContext): void {
     await deaf.saw("connected", 2);
   });
 
-  test("idles without losing its session", async () => {
+  test.concurrent("idles without losing its session", async ({ expect }) => {
     await using idle = await suite.connect({ sessionTimeoutMs: shortSessionMs });
     await idle.zooKeeper.create("/idle", bytes(""), { ephemeral: true });
     await using _longer = await suite.connect({ sessionTimeoutMs: shortSessionMs });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { useServer } from "./find.ts";
 import type { ServerName } from "./find.ts";
 import { freePort } from "./free-port.ts";
+import { jvmFlags } from "./java.ts";
 import { orDispose, ServerProcess } from "./server-process.ts";
 
 /** The lines of Dubbo that the tests run. Its recipe is called `dubbo-` and the line. */
@@ -115,11 +116,10 @@ export async function startDubboConsumer(options: DubboConsumerOptions): Promise
   return await start(options, settings, new Map());
 }
 
-const jvmFlags = [
+const ownFlags = [
   "-Xmx192m",
-  "-XX:+UseSerialGC",
-  "-XX:TieredStopAtLevel=1",
-  "-Xshare:auto",
+  // Nobody calls it: when it is told to stop, it needn't wait for calls, by default a second or two for each port.
+  "-Ddubbo.service.shutdown.wait=100",
   // Dubbo makes its proxies and copies with them.
   "--add-opens=java.base/java.lang=ALL-UNNAMED",
   "--add-opens=java.base/java.util=ALL-UNNAMED",
@@ -141,7 +141,8 @@ async function start(
       name,
       command: "java",
       args: [
-        ...jvmFlags,
+        ...jvmFlags(name),
+        ...ownFlags,
         `-Djava.net.preferIPv4Stack=${!ipv6}`,
         // It keeps files about registries there.
         `-Duser.home=${application.folder}`,

@@ -1,7 +1,7 @@
 import { EurekaWriter } from "./eureka-client.ts";
 import type { BasicAuth, EurekaInstance, EurekaStatus } from "./eureka-client.ts";
-import { useServer } from "./find.ts";
 import { freePort } from "./free-port.ts";
+import { jvmFlags, springJar } from "./java.ts";
 import { orDispose, ServerProcess } from "./server-process.ts";
 
 export type { BasicAuth, EurekaInstance, EurekaStatus };
@@ -48,15 +48,12 @@ export class EurekaServer extends ServerProcess {
   }
 }
 
-/** Small and quick to start; peak speed does not matter here. */
-const jvmFlags = ["-Xmx256m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"];
-
 /**
  * Starts a real Eureka server on loopback: a single node without a read-only cache, so that changes show at once, and
  * without self-preservation, so that an expired lease is gone within a second. Needs `java` (>= 17) in PATH.
  */
 export async function startEureka(options: EurekaOptions = {}): Promise<EurekaServer> {
-  const jar = useServer("eureka");
+  const jar = springJar("eureka");
   const server = new EurekaServer(options.port ?? await freePort(), options.auth);
   const auth = options.auth === undefined ? [] : [
     "--meshregistry.auth=true",
@@ -68,7 +65,7 @@ export async function startEureka(options: EurekaOptions = {}): Promise<EurekaSe
     await server.start({
       name: "eureka",
       command: "java",
-      args: [...jvmFlags, "-jar", jar, ...properties],
+      args: ["-Xmx256m", "-Xss512k", ...jvmFlags("eureka"), "-jar", jar, ...properties],
       // Not /eureka/status: that is an internal error on this server.
       ready: async () => {
         const response = await server.writer.request("GET", "/apps");

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { useServer } from "./find.ts";
 import { freePort } from "./free-port.ts";
+import { jvmFlags, springJar } from "./java.ts";
 import { orDispose, ServerProcess } from "./server-process.ts";
 
 /** How to run a Spring Cloud application that registers with ZooKeeper. */
@@ -33,11 +33,9 @@ export class SpringApplication extends ServerProcess {
   }
 }
 
-const jvmFlags = ["-Xmx192m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"];
-
 /** Starts a real Spring Cloud application, and waits until it has registered. Needs `java` (>= 17) in PATH. */
 export async function startSpringZooKeeper(options: SpringZooKeeperOptions): Promise<SpringApplication> {
-  const jar = useServer("spring-zookeeper");
+  const jar = springJar("spring-zookeeper");
   const application = new SpringApplication(options.port ?? await freePort());
   const discovery = "--spring.cloud.zookeeper.discovery";
   const metadata = Object.entries(options.metadata ?? {});
@@ -47,7 +45,9 @@ export async function startSpringZooKeeper(options: SpringZooKeeperOptions): Pro
       name: "spring-zookeeper",
       command: "java",
       args: [
-        ...jvmFlags,
+        "-Xmx192m",
+        "-Xss512k",
+        ...jvmFlags("spring-zookeeper"),
         "-jar",
         jar,
         `--spring.pid.file=${pidFile}`,

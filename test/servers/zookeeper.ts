@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { useServer } from "./find.ts";
 import type { ServerName } from "./find.ts";
 import { freePort } from "./free-port.ts";
+import { jvmFlags } from "./java.ts";
 import { orDispose, ServerProcess } from "./server-process.ts";
 
 /** The versions that the tests run: the newest two lines, and one without persistent watches. */
@@ -149,12 +150,9 @@ function dataFolder(server: ZooKeeperServer): string {
   return join(server.folder, "data");
 }
 
-/** Small and quick to start; what a server holds is lost with it, so it needn't wait for the disk. */
-const jvmFlags = [
+/** What a server holds is lost with it, so it needn't wait for the disk. */
+const ownFlags = [
   "-Xmx512m",
-  "-XX:+UseSerialGC",
-  "-XX:TieredStopAtLevel=1",
-  "-Xshare:auto",
   "-Dzookeeper.forceSync=no",
   // 3.4 knows this only as a system property, and listens on a port for JMX otherwise.
   "-Dzookeeper.jmx.log4j.disable=true",
@@ -187,7 +185,15 @@ async function launch(
   await server.start({
     name: zooKeeperServerName(server.version),
     command: "java",
-    args: [...jvmFlags, ...properties, "-cp", join(jars, "*"), mainClass, file],
+    args: [
+      ...jvmFlags(zooKeeperServerName(server.version)),
+      ...ownFlags,
+      ...properties,
+      "-cp",
+      join(jars, "*"),
+      mainClass,
+      file,
+    ],
     // The port is open some 200 ms before anything is served.
     ready: async () => await server.mode() !== undefined,
   });

@@ -34,6 +34,7 @@ async function readAll(stream: http2.ClientHttp2Stream): Promise<number> {
   return bytes;
 }
 
+/** Among the tests with real servers, since each of them has a process of its own, whose memory this measures. */
 describe("back-pressure", () => {
   test.each(["plain", "TLS"])(
     "20 stalled clients cost less than one message (%s)",
