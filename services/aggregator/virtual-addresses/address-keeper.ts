@@ -1,13 +1,18 @@
-import { setImmediate } from "node:timers";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { EntryLog, LogEvent } from "../../../shared/entry-log/entry-log.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
+import { oncePerTurn } from "../../../shared/runtime/once-per-turn.ts";
 import type { AddressRange } from "../../../shared/virtual-addresses/address-range.ts";
+import { countClaims } from "./address-status.ts";
+import type { AddressStatus } from "./address-status.ts";
 import { ClaimBook } from "./claim-book.ts";
 import { ClaimWriter } from "./claim-writer.ts";
 import type { ClaimWrite } from "./claim-writer.ts";
 import { claimedAddress, readClaim } from "./claim.ts";
 import type { Claim } from "./claim.ts";
+import { HostDemand } from "./host-demand.ts";
+import { Patience } from "./patience.ts";
+import { sweepClaim } from "./sweep-claim.ts";
 
 export interface AddressKeeperOptions {
   /** The bucket, and the subject that its keys are below. */
@@ -26,21 +31,6 @@ export interface AddressKeeperOptions {
   readonly sweepEveryMs?: number;
   /** The time of day, in milliseconds since 1970. */
   readonly now?: () => number;
-}
-
-/** How it stands, for metrics and the debug API. */
-export interface AddressStatus {
-  /** Claims that are in the bucket; `released` of them belong to hosts that are gone. */
-  readonly claimed: number;
-  readonly released: number;
-  /** Addresses that are served though the bucket doesn't have them. */
-  readonly unclaimed: number;
-  /** Hosts whose entries are held back until they have an address. */
-  readonly waiting: number;
-  /** Hosts that go without, because a range is full. */
-  readonly denied: readonly string[];
-  /** What the bucket complained about last; empty if all is well. */
-  readonly problem: string;
 }
 
 /** After so many events the event loop gets a turn. */
@@ -62,21 +52,14 @@ export class AddressKeeper {
   readonly #options: AddressKeeperOptions;
   readonly #book: ClaimBook;
   readonly #now: () => number;
-  readonly #patienceMs: number;
-  /** How many entries use a host. */
-  readonly #users = new Map<string, number>();
-  /** Hosts in use without an address. */
-  readonly #wanted = new Set<string>();
-  /** Those of them that no claim has been chosen for yet. */
-  readonly #unreserved = new Set<string>();
+  readonly #demand = new HostDemand();
   readonly #writer: ClaimWriter;
+  readonly #patience: Patience;
   readonly #listeners = new Set<(host: string) => void>();
   readonly #ready = Promise.withResolvers<void>();
   #caughtUp = false;
-  #impatient = false;
-  #progressAtMs = 0;
-  #patience: NodeJS.Timeout | undefined;
-  #flushDue = false;
+  /** One flush per turn of the event loop: 10,000 hosts that come at once are written in a few calls. */
+  readonly #flushSoon = oncePerTurn(() => this.#flush());
   /** Whether the next flush looks at all claims that are not stored, not just at new ones. */
   #rescan = false;
 
@@ -84,11 +67,15 @@ export class AddressKeeper {
     this.#options = options;
     this.#book = new ClaimBook(options.ranges);
     this.#now = options.now ?? Date.now;
-    this.#patienceMs = options.patienceMs ?? 5000;
+    this.#patience = new Patience({
+      limitMs: options.patienceMs ?? 5000,
+      isAnswered: () => this.#caughtUp && this.#demand.wanted.size === 0,
+      onOver: () => this.#giveUp(),
+    });
     this.#writer = new ClaimWriter({
       ...options,
       book: this.#book,
-      onProgress: () => this.#progress(),
+      onProgress: () => this.#patience.progress(),
       onStored: (hosts) => this.#tell(hosts),
       onRetry: () => this.#rescanSoon(),
     });
@@ -100,23 +87,7 @@ export class AddressKeeper {
   }
 
   get status(): AddressStatus {
-    let claimed = 0;
-    let released = 0;
-    let unclaimed = 0;
-    for (const { stored, usable, claim } of this.#book.claims.values()) {
-      if (stored) claimed++;
-      else if (usable) unclaimed++;
-      if (stored && claim.releasedAt !== undefined) released++;
-    }
-    const { size: waiting } = this.#wanted;
-    return {
-      claimed,
-      released,
-      unclaimed,
-      waiting,
-      denied: [...this.#book.denied],
-      problem: this.#writer.problem,
-    };
+    return { ...countClaims(this.#book), waiting: this.#demand.wanted.size, problem: this.#writer.problem };
   }
 
   /** Every claim that may be served, for the state on disk. */
@@ -146,26 +117,16 @@ export class AddressKeeper {
 
   /** Says that one more entry uses the host: it gets its addresses, and keeps them. */
   retain(host: string): void {
-    const users = this.#users.get(host) ?? 0;
-    this.#users.set(host, users + 1);
-    if (users > 0 || this.#book.addressesOf(host) !== undefined) return;
-    this.#wanted.add(host);
-    this.#unreserved.add(host);
-    if (this.#impatient) this.#giveUp();
-    else this.#waitPatiently();
+    if (!this.#demand.retain(host) || this.#book.addressesOf(host) !== undefined) return;
+    this.#demand.want(host);
+    if (this.#patience.isOver) this.#serveUnclaimed();
+    else this.#patience.wait();
     this.#flushSoon();
   }
 
   /** Says that an entry uses the host no more. */
   release(host: string): void {
-    const users = (this.#users.get(host) ?? 0) - 1;
-    if (users > 0) {
-      this.#users.set(host, users);
-      return;
-    }
-    this.#users.delete(host);
-    this.#wanted.delete(host);
-    this.#unreserved.delete(host);
+    this.#demand.release(host);
   }
 
   /** Mirrors the bucket, writes claims, and gives back what nobody needs, until the signal aborts. */
@@ -173,7 +134,7 @@ export class AddressKeeper {
     const { bucket, root, releaseAfterMs } = this.#options;
     const { sweepEveryMs = Math.min(600_000, Math.max(1000, releaseAfterMs / 4)) } = this.#options;
     this.#writer.start(signal);
-    this.#waitPatiently();
+    this.#patience.wait();
     const sweeping = setInterval(() => this.sweep(), sweepEveryMs);
     let events = 0;
     try {
@@ -183,14 +144,14 @@ export class AddressKeeper {
       }
     } finally {
       clearInterval(sweeping);
-      clearTimeout(this.#patience);
+      this.#patience.stop();
       this.#writer.stop();
     }
   }
 
   /** Releases claims of hosts that are gone, takes back those of hosts that came back, removes what is over. */
   sweep(): void {
-    for (const host of this.#book.retryDenied()) if (this.#users.has(host)) this.#unreserved.add(host);
+    for (const host of this.#book.retryDenied()) this.#demand.retry(host);
     if (this.#caughtUp && this.#options.isComplete()) {
       this.#writer.write([...this.#book.claims.keys()].flatMap((address) => this.#swept(address) ?? []));
     }
@@ -201,32 +162,23 @@ export class AddressKeeper {
   #swept(address: string): ClaimWrite | undefined {
     const known = this.#book.claims.get(address);
     if (known === undefined) return undefined;
-    const { claim, stored, sequence: expectedSequence } = known;
-    const used = this.#isUsed(address);
-    if (!stored) {
-      if (!used) this.#book.drop(address);
+    const isUsed = this.#isUsed(address);
+    if (!known.stored) {
+      if (!isUsed) this.#book.drop(address);
       return undefined;
     }
-    const { host, claimedAt, releasedAt } = claim;
-    if (used) {
-      return releasedAt === undefined ? undefined : { address, claim: { host, claimedAt }, expectedSequence };
-    }
-    const now = this.#now();
-    if (releasedAt === undefined) {
-      const released = { host, claimedAt, releasedAt: new Date(now).toISOString() };
-      return { address, claim: released, expectedSequence };
-    }
-    const isOver = now - Date.parse(releasedAt) >= this.#options.releaseAfterMs;
-    return isOver ? { address, claim: null, expectedSequence } : undefined;
+    const { releaseAfterMs } = this.#options;
+    const claim = sweepClaim(known.claim, { isUsed, nowMs: this.#now(), releaseAfterMs });
+    return claim === undefined ? undefined : { address, claim, expectedSequence: known.sequence };
   }
 
   #isUsed(address: string): boolean {
     const host = this.#book.claims.get(address)?.claim.host;
-    return host !== undefined && this.#users.has(host) && this.#book.isChosen(address);
+    return host !== undefined && this.#demand.isUsed(host) && this.#book.isChosen(address);
   }
 
   #handle(event: LogEvent): void {
-    this.#progress();
+    this.#patience.progress();
     switch (event.type) {
       case "reset":
         this.#writer.forgetAnswers();
@@ -269,7 +221,7 @@ export class AddressKeeper {
 
   /** A host that is being served has lost its address: it gets another at once, before the new owner is served. */
   #exchange(lost: string, host: string): void {
-    if (!this.#users.has(host) || this.#book.addressesOf(host) !== undefined) return;
+    if (!this.#demand.isUsed(host) || this.#book.addressesOf(host) !== undefined) return;
     for (const address of this.#book.reserve(host, new Date(this.#now()).toISOString())) {
       const reserved = this.#book.claims.get(address);
       if (reserved !== undefined) this.#book.set(address, { ...reserved, usable: true });
@@ -283,12 +235,11 @@ export class AddressKeeper {
 
   #tell(hosts: Iterable<string>): void {
     for (const host of hosts) {
-      if (!this.#users.has(host)) continue;
+      if (!this.#demand.isUsed(host)) continue;
       if (this.#book.addressesOf(host) === undefined) {
-        this.#wanted.add(host);
-        this.#unreserved.add(host);
+        this.#demand.want(host);
         this.#flushSoon();
-      } else this.#wanted.delete(host);
+      } else this.#demand.satisfy(host);
       for (const listener of this.#listeners) listener(host);
     }
   }
@@ -298,22 +249,11 @@ export class AddressKeeper {
     this.#flushSoon();
   }
 
-  /** One flush per turn of the event loop: 10,000 hosts that come at once are written in a few calls. */
-  #flushSoon(): void {
-    if (this.#flushDue) return;
-    this.#flushDue = true;
-    setImmediate(() => {
-      this.#flushDue = false;
-      this.#flush();
-    });
-  }
-
   #flush(): void {
     // Before the bucket has been read a host might claim a second address beside the one that it has.
     if (!this.#caughtUp || this.#writer.rests) return;
     const claimedAt = new Date(this.#now()).toISOString();
-    const hosts = [...this.#unreserved];
-    this.#unreserved.clear();
+    const hosts = this.#demand.takeUnreserved();
     const reserved: string[] = [];
     for (const host of hosts) reserved.push(...this.#book.reserve(host, claimedAt));
     const writes: ClaimWrite[] = [];
@@ -328,40 +268,21 @@ export class AddressKeeper {
     this.#tell(hosts.filter((host) => this.#book.addressesOf(host) !== undefined));
   }
 
-  #progress(): void {
-    this.#progressAtMs = performance.now();
-    this.#impatient = false;
-  }
-
-  /** Gives up waiting when the bucket hasn't said anything for a while. */
-  #waitPatiently(): void {
-    if (this.#patience !== undefined) return;
-    this.#progress();
-    this.#patience = setTimeout(() => this.#onPatience(), this.#patienceMs);
-  }
-
-  #onPatience(): void {
-    this.#patience = undefined;
-    if (this.#caughtUp && this.#wanted.size === 0) return;
-    // Timers may be early by a millisecond.
-    const leftMs = this.#progressAtMs + this.#patienceMs - performance.now();
-    if (leftMs <= 1) this.#giveUp();
-    else this.#patience = setTimeout(() => this.#onPatience(), leftMs);
-  }
-
+  /** The bucket hasn't said anything for a while. */
   #giveUp(): void {
-    if (!this.#impatient) {
-      const { bucket, log } = this.#options;
-      const reason = this.#writer.problem === "" ? bucket.status().detail : this.#writer.problem;
-      log.warn({ hosts: this.#wanted.size }, `serving virtual addresses that aren't claimed: ${reason}`);
-    }
-    this.#impatient = true;
+    const { bucket, log } = this.#options;
+    const reason = this.#writer.problem === "" ? bucket.status().detail : this.#writer.problem;
+    log.warn({ hosts: this.#demand.wanted.size }, `serving virtual addresses that aren't claimed: ${reason}`);
+    this.#serveUnclaimed();
+  }
+
+  #serveUnclaimed(): void {
     const claimedAt = new Date(this.#now()).toISOString();
-    for (const host of this.#wanted) this.#book.reserve(host, claimedAt);
-    this.#unreserved.clear();
+    for (const host of this.#demand.wanted) this.#book.reserve(host, claimedAt);
+    this.#demand.takeUnreserved();
     this.#rescan = true;
     this.#book.allowAll();
     this.#ready.resolve();
-    this.#tell([...this.#wanted]);
+    this.#tell([...this.#demand.wanted]);
   }
 }
