@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { EntryLog, LogEvent } from "../../shared/entry-log/entry-log.ts";
 import { cursorOf } from "../../shared/model/cursor.ts";
@@ -6,12 +5,13 @@ import type { Profile } from "../../shared/model/profile.ts";
 import { resourceKinds } from "../../shared/model/manifest.ts";
 import type { ResourceId } from "../../shared/model/subject.ts";
 import { allSubjects, decodeSubject, syncMarkerKind } from "../../shared/model/subject.ts";
-import { SyncMarker } from "../../shared/model/sync-marker.ts";
+import { readSyncMarker } from "../../shared/model/sync-marker.ts";
 import type { Logger } from "../../shared/runtime/log.ts";
 import type { Addressed } from "../../shared/virtual-addresses/addressed-host.ts";
 import type { ResourceCache } from "./cache.ts";
 import { isResourceKind } from "./cache.ts";
 import { Confirmations } from "./confirmations.ts";
+import { IngestMetrics } from "./ingest-metrics.ts";
 import type { AggregatorMetrics } from "./metrics.ts";
 import { manifestOf, prepareManifest, prepareResource } from "./present.ts";
 import { Serving } from "./serving.ts";
@@ -50,9 +50,7 @@ export class StreamIngest {
   readonly #options: IngestOptions;
   readonly #serving: Serving;
   readonly #confirmations = new Confirmations();
-  /** Events by type that the metrics don't have yet. */
-  readonly #uncounted = new Map<LogEvent["type"], number>();
-  #metricsScheduled = false;
+  readonly #metrics: IngestMetrics;
   #streamId = "";
   #sequence = 0;
   /** False until the log has been read to its end for the first time. */
@@ -64,7 +62,9 @@ export class StreamIngest {
 
   constructor(options: IngestOptions) {
     this.#options = options;
-    this.#serving = new Serving({ ...options, onChange: () => this.#metricsAreDue() });
+    const metrics = new IngestMetrics({ ...options, rejected: () => this.rejections.size });
+    this.#metrics = metrics;
+    this.#serving = new Serving({ ...options, onChange: metrics.changed });
   }
 
   /** How many entries wait for a virtual address. */
@@ -190,8 +190,7 @@ export class StreamIngest {
   }
 
   #handle(event: LogEvent): void {
-    this.#uncounted.set(event.type, (this.#uncounted.get(event.type) ?? 0) + 1);
-    this.#metricsAreDue();
+    this.#metrics.count(event.type);
     switch (event.type) {
       case "reset":
         return this.#reset(event.streamId, event.reason);
@@ -229,7 +228,7 @@ export class StreamIngest {
     this.#sequence = Math.max(this.#sequence, sequence);
     this.#serving.afterThese(() => gate.markCaughtUp());
     log.info({ sequence, ...cache.count("ServiceEntry") }, "read the entry log to its end");
-    this.#updateMetrics();
+    this.#metrics.update();
   }
 
   #put(subject: string, sequence: number, data: Uint8Array): void {
@@ -269,7 +268,7 @@ export class StreamIngest {
   }
 
   #marker(sequence: number, data: Uint8Array): void {
-    const marker = readMarker(data);
+    const marker = readSyncMarker(data);
     if (marker === undefined) {
       this.#options.log.warn("ignoring an unreadable sync marker");
       return;
@@ -289,32 +288,5 @@ export class StreamIngest {
         "removed: its source did not publish it again",
       );
     }
-  }
-
-  /** One update per turn of the event loop, shared by all its events: a large snapshot has very many. */
-  #metricsAreDue(): void {
-    if (this.#metricsScheduled) return;
-    this.#metricsScheduled = true;
-    setImmediate(() => {
-      this.#metricsScheduled = false;
-      this.#updateMetrics();
-    });
-  }
-
-  #updateMetrics(): void {
-    const { cache, metrics } = this.#options;
-    for (const [type, count] of this.#uncounted) metrics.events.inc({ type }, count);
-    this.#uncounted.clear();
-    metrics.rejected.set(this.rejections.size);
-    for (const kind of resourceKinds) metrics.resources.set({ kind }, cache.count(kind).resources);
-    metrics.endpoints.set(cache.count("ServiceEntry").endpoints);
-  }
-}
-
-function readMarker(data: Uint8Array): SyncMarker | undefined {
-  try {
-    return SyncMarker.safeParse(JSON.parse(Buffer.from(data).toString("utf8"))).data;
-  } catch {
-    return undefined;
   }
 }

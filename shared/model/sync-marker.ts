@@ -32,3 +32,12 @@ export function createSyncMarker(registry: string, source: string, entries: numb
     spec: { registry, source, id: randomUUID(), entries, at: new Date().toISOString() },
   };
 }
+
+/** The marker in a message; undefined for what isn't one. */
+export function readSyncMarker(data: Uint8Array): SyncMarker | undefined {
+  try {
+    return SyncMarker.safeParse(JSON.parse(Buffer.from(data).toString("utf8"))).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { clientAddress, serveHttp } from "../../../shared/runtime/http-server.ts";
 import type { HttpServer } from "../../../shared/runtime/http-server.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
+import { oncePerTurn } from "../../../shared/runtime/once-per-turn.ts";
 import type { ResourceCache } from "../cache.ts";
 import { CatalogueView } from "../catalogue-view.ts";
 import type { MessagePieces } from "../grpc/grpc-call.ts";
@@ -63,7 +64,10 @@ export class LongPollingServer implements AsyncDisposable {
   readonly #waiting = new Set<() => void>();
   readonly #held = new Set<HeldPoll>();
   readonly #stopListening: () => void;
-  #wakeScheduled = false;
+  /** Many changes of one turn of the event loop are one. */
+  readonly #wake = oncePerTurn(() => {
+    for (const resolve of this.#waiting) resolve();
+  });
   #http: HttpServer | undefined;
 
   private constructor(options: LongPollingOptions, context: LongPollingContext) {
@@ -173,16 +177,6 @@ export class LongPollingServer implements AsyncDisposable {
     this.#waiting.add(resolve);
     await Promise.race([promise, ended]);
     this.#waiting.delete(resolve);
-  }
-
-  /** Many changes of one turn of the event loop are one. */
-  #wake(): void {
-    if (this.#wakeScheduled) return;
-    this.#wakeScheduled = true;
-    setImmediate(() => {
-      this.#wakeScheduled = false;
-      for (const resolve of this.#waiting) resolve();
-    });
   }
 
   /** Clients notice the closed connection and come back after some seconds, with what they have. */

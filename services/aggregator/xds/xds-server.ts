@@ -1,4 +1,5 @@
 import type { Logger } from "../../../shared/runtime/log.ts";
+import { oncePerTurn } from "../../../shared/runtime/once-per-turn.ts";
 import { resourceKinds } from "../../../shared/model/manifest.ts";
 import type { ResourceCache } from "../cache.ts";
 import { Catalogue } from "../catalogue.ts";
@@ -78,7 +79,11 @@ export class XdsServer implements AsyncDisposable {
   readonly #zombieTimer: NodeJS.Timeout | undefined;
   #servers: readonly GrpcServer[] = [];
   #lastId = 0;
-  #pushScheduled = false;
+  /** Many changes of one turn of the event loop make one push. */
+  readonly #schedulePush = oncePerTurn(() => {
+    if (!this.#options.gate.open) return;
+    for (const client of this.#clients) client.onChange();
+  });
 
   private constructor(options: XdsServerOptions) {
     const { cache, gate, controlPlane, minPushIntervalMs } = options;
@@ -200,17 +205,6 @@ export class XdsServer implements AsyncDisposable {
 
   #countClients(): void {
     this.#options.metrics.countClients(Array.from(this.#clients, ({ dialect }) => dialect));
-  }
-
-  /** Many changes of one turn of the event loop make one push. */
-  #schedulePush(): void {
-    if (this.#pushScheduled) return;
-    this.#pushScheduled = true;
-    setImmediate(() => {
-      this.#pushScheduled = false;
-      if (!this.#options.gate.open) return;
-      for (const client of this.#clients) client.onChange();
-    });
   }
 
   #stop(): void {
