@@ -1,4 +1,5 @@
 import { onTestFinished } from "vitest";
+import { EmbeddedEntryLog } from "../../../shared/entry-log/embedded.ts";
 import type { EntryLog } from "../../../shared/entry-log/entry-log.ts";
 import { eventually } from "../../../shared/entry-log/test-follower.ts";
 import { createLogger } from "../../../shared/runtime/log.ts";
@@ -7,6 +8,12 @@ import { AddressKeeper } from "./address-keeper.ts";
 import type { AddressKeeperOptions } from "./address-keeper.ts";
 
 export const root = "$KV.TEST_ADDRESSES";
+
+/** An empty bucket. */
+export const newBucket = () => new EmbeddedEntryLog(new Date(), root);
+
+/** So many hosts, each with another name. */
+export const hostNames = (count: number) => Array.from({ length: count }, (_, index) => `svc-${index}.shop`);
 
 const log = createLogger("test");
 log.level = process.env["LOG_LEVEL"] ?? "silent";
@@ -81,4 +88,17 @@ export function counting(bucket: EntryLog): { readonly bucket: EntryLog; readonl
       [Symbol.asyncDispose]: () => bucket[Symbol.asyncDispose](),
     },
   };
+}
+
+const never = new AbortController().signal;
+
+/** What the bucket has, by key. */
+export async function storedClaims(bucket: EntryLog): Promise<Record<string, Record<string, string>>> {
+  const claims: Record<string, Record<string, string>> = {};
+  for await (const { subject, data } of bucket.readBack(`${root}.>`, never)) {
+    if (data.length > 0) {
+      claims[subject.slice(root.length + 1)] = JSON.parse(Buffer.from(data).toString("utf8"));
+    }
+  }
+  return claims;
 }
