@@ -80,3 +80,10 @@ export class World {
 export function sortedContent(content: Iterable<readonly [string, string]>): Record<string, string> {
   return Object.fromEntries([...content].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
+
+/** A world with entries `n/a`, `n/b` … of version 1. */
+export function worldOf(...names: readonly string[]): World {
+  const world = new World();
+  for (const name of names) world.put(`n/${name}`, "1");
+  return world;
+}
