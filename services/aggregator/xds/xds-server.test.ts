@@ -1,94 +1,12 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { Registry } from "prom-client";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ServiceEntrySchema } from "../../../protos/gen/istio/networking/v1alpha3/service_entry_pb.ts";
-import type { ServiceEntryManifest } from "../../../shared/model/manifest.ts";
-import { ResourceCache } from "../cache.ts";
-import { clientsAsSlime, clientsInDetail } from "../debug/clients.ts";
-import { encodeResource, mcpResourceTypeUrl } from "../encode/encode-resource.ts";
-import { silentLog, testTransport } from "../grpc/grpc-rig.ts";
-import { AggregatorMetrics } from "../metrics.ts";
-import { SyncGate } from "../sync-gate.ts";
+import { clientsAsSlime } from "../debug/clients.ts";
+import { mcpResourceTypeUrl } from "../encode/encode-resource.ts";
 import { nodeOf, openDelta, openStream, unwrapped } from "./grpc-client-rig.ts";
-import type { ListenerOptions } from "./listener.ts";
-import { XdsServer } from "./xds-server.ts";
-import type { ProtocolSettings } from "./xds-server.ts";
+import { Served, typeUrl } from "./served-rig.ts";
 
-const typeUrl = "networking.istio.io/v1/ServiceEntry";
 const bodyUrl = "type.googleapis.com/istio.networking.v1alpha3.ServiceEntry";
-
-/** A server with a cache that the test changes. */
-class Served {
-  readonly cache = new ResourceCache();
-  readonly metrics = new Registry();
-  readonly server: XdsServer;
-  #sequence = 0;
-
-  static async start(
-    protocol: Partial<ProtocolSettings> = {},
-    listener: Partial<ListenerOptions> = {},
-  ): Promise<Served> {
-    const cache = new ResourceCache();
-    const gate = new SyncGate([]);
-    gate.markCaughtUp();
-    const metrics = new Registry();
-    const server = await XdsServer.listen({
-      listeners: [{ address: "127.0.0.1:0", ...listener }],
-      transport: await testTransport(),
-      cache,
-      gate,
-      controlPlane: "replica-1",
-      minPushIntervalMs: 0,
-      log: silentLog(),
-      metrics: new AggregatorMetrics(metrics),
-      protocol,
-    });
-    onTestFinished(() => server[Symbol.asyncDispose]());
-    return new Served(cache, metrics, server);
-  }
-
-  private constructor(cache: ResourceCache, metrics: Registry, server: XdsServer) {
-    this.cache = cache;
-    this.metrics = metrics;
-    this.server = server;
-  }
-
-  get address(): string {
-    return this.server.addresses[0] ?? "";
-  }
-
-  put(name: string, host = `${name}.example`, revision?: string): void {
-    const cursor = `s-${String(++this.#sequence).padStart(6, "0")}`;
-    const manifest: ServiceEntryManifest = {
-      apiVersion: "networking.istio.io/v1",
-      kind: "ServiceEntry",
-      metadata: {
-        name,
-        namespace: "shop",
-        labels: revision === undefined ? {} : { "istio.io/rev": revision },
-        creationTimestamp: "2026-01-02T03:04:05.678Z",
-      },
-      spec: { hosts: [host] },
-    };
-    const resource = { subject: name, registry: "eureka", source: "default", revision, endpoints: 0 };
-    this.cache.put("ServiceEntry", {
-      ...encodeResource(manifest, cursor),
-      ...resource,
-      name: `shop/${name}`,
-      cursor,
-    });
-  }
-
-  delete(name: string): void {
-    this.cache.delete("ServiceEntry", name, `s-${String(++this.#sequence).padStart(6, "0")}`);
-  }
-
-  /** What `/clients?detail=true` says of the only client. */
-  get client(): Record<string, unknown> {
-    const [client] = clientsInDetail(this.server.clients);
-    return { ...client as object };
-  }
-}
 
 const hostsOf = (body: Uint8Array | undefined) =>
   fromBinary(ServiceEntrySchema, body ?? new Uint8Array()).hosts;
@@ -249,31 +167,6 @@ describe("over a real socket", () => {
     const slimes = JSON.stringify(clientsAsSlime(served.server.clients));
     expect(slimes).toContain(`"PushStatus":{"${typeUrl}":{"PushVer":"s-000005","AckVer":"s-000004"}}`);
   });
-});
-
-describe("which dialect a stream speaks", () => {
-  const clock = "2026-11-22 16:00:00.1 +0000 UTC m=+0.1";
-  test.each(
-    [
-      ["auto", false, {}, "", "stateOfTheWorld"],
-      ["auto", true, {}, "", "incremental"],
-      ["auto", true, {}, clock, "stateOfTheWorld"],
-      ["auto", false, { MESHREGISTRY_DIALECT: "incremental" }, "", "incremental"],
-      ["auto", true, { MESHREGISTRY_DIALECT: "stateOfTheWorld" }, "", "stateOfTheWorld"],
-      ["incremental", false, {}, "", "incremental"],
-      ["incremental", false, {}, clock, "stateOfTheWorld"],
-      ["stateOfTheWorld", true, { MESHREGISTRY_DIALECT: "incremental" }, "", "stateOfTheWorld"],
-    ] as const,
-  )(
-    "listener %s, enableIncPush %s, metadata %j, first nonce %j: %s",
-    async (dialect, enableIncPush, metadata, responseNonce, expected) => {
-      const served = await Served.start({ enableIncPush }, { dialect });
-      const call = openStream(served.address);
-      call.send({ typeUrl, node: nodeOf(metadata), responseNonce });
-      await call.next();
-      expect(served.client["dialect"]).toBe(expected);
-    },
-  );
 });
 
 describe("a client that doesn't acknowledge", () => {
