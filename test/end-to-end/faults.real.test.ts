@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { startEureka } from "../servers/eureka.ts";
 import type { EurekaServer } from "../servers/eureka.ts";
+import { seededRandom, seedOfRun } from "../seeded-random.ts";
 import { requireReal } from "../servers/find.ts";
 import { startNats } from "../servers/nats.ts";
 import type { NatsServer } from "../servers/nats.ts";
@@ -58,20 +59,11 @@ class Registrations {
   }
 }
 
-/** A random number generator with a seed, so that a failing run can be repeated. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
 /** Kills and restarts everything, in an order that differs from run to run, while services come and go. */
 describe("Eureka to xDS clients under faults and load", () => {
   const { skip } = requireReal("nats-server", "eureka");
-  const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
-  const random = seeded(seed);
+  const seed = seedOfRun();
+  const random = seededRandom(seed);
   const stack = new AsyncDisposableStack();
   let nats: NatsServer;
   let eureka: EurekaServer;

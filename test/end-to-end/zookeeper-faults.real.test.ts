@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { TcpProxy } from "../../shared/entry-log/tcp-proxy-rig.ts";
+import { seededRandom, seedOfRun } from "../seeded-random.ts";
 import { requireReal } from "../servers/find.ts";
 import { startNats } from "../servers/nats.ts";
 import type { NatsServer } from "../servers/nats.ts";
@@ -19,20 +20,11 @@ const churning = Array.from({ length: 12 }, (_, index) => `shop.churn.S${index}`
 const hostOf = (interfaceName: string) => interfaceName.toLowerCase();
 const addressOf = (index: number, instance: number) => `10.${index + 1}.0.${instance + 1}:20880`;
 
-/** A random number generator with a seed, so that a failing run can be repeated. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
 /** An ensemble loses servers, sessions and connections, while providers come and go. */
 describe("ZooKeeper to xDS clients under faults", () => {
   const { skip } = requireReal("nats-server", "zookeeper-3.9");
-  const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
-  const random = seeded(seed);
+  const seed = seedOfRun();
+  const random = seededRandom(seed);
   const stack = new AsyncDisposableStack();
   let nats: NatsServer;
   let ensemble: ZooKeeperEnsemble;
