@@ -29,7 +29,8 @@ function trainings(): ReadonlyMap<ServerName, (zookeeper: string) => Promise<Ser
     ...zooKeeperVersions.map((version) =>
       [zooKeeperServerName(version), () => startZooKeeper({ version })] as const
     ),
-    ["eureka", () => startEureka()],
+    // With a password it loads more.
+    ["eureka", () => startEureka({ auth: { username: "mesh", password: "s3cret" } })],
     ["dubbo-2.7", dubbo("2.7")],
     ["dubbo-3.3", dubbo("3.3")],
     ["spring-zookeeper", (zookeeper) => startSpringZooKeeper({ zookeeper, application: "training" })],

@@ -18,7 +18,8 @@ function openRegistry(address: string) {
   return { names, text, [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() };
 }
 
-describe.skipIf(requireReal("zookeeper-3.9", "dubbo-2.7").skip)("Dubbo 2.7", () => {
+// Together, for they wait for the ends of applications more than they compute.
+describe.skipIf(requireReal("zookeeper-3.9", "dubbo-2.7").skip).concurrent("Dubbo 2.7", () => {
   test("registers the interfaces of a provider and a consumer, until they end", async () => {
     await using zookeeper = await startZooKeeper();
     await using registry = openRegistry(zookeeper.address);
@@ -74,7 +75,7 @@ describe.skipIf(requireReal("zookeeper-3.9", "dubbo-2.7").skip)("Dubbo 2.7", () 
   });
 });
 
-describe.skipIf(requireReal("zookeeper-3.9", "dubbo-3.3").skip)("Dubbo 3.3", () => {
+describe.skipIf(requireReal("zookeeper-3.9", "dubbo-3.3").skip).concurrent("Dubbo 3.3", () => {
   test.each(["interface", "instance", "all"] as const)("registers on the level: %s", async (registerMode) => {
     await using zookeeper = await startZooKeeper();
     await using registry = openRegistry(zookeeper.address);
