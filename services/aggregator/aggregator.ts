@@ -63,7 +63,7 @@ export async function startAggregator(
   const metrics = new AggregatorMetrics(options.metrics);
   const gate = context.use(new SyncGate(sourcesOf(config)));
   const isComplete = () => gate.open && gate.caughtUp;
-  const addresses = openAddressKeeper(config, isComplete, options.metrics, context);
+  const addresses = await openAddressKeeper(config, isComplete, options.metrics, context);
   const stateOptions = {
     folder: config.state.folder,
     intervalMs: config.state.interval,

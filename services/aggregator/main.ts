@@ -15,7 +15,7 @@ export async function main(args: readonly string[]): Promise<number> {
     : { ...options.config, http: { ...options.config.http, address: httpAddress } };
   return await runService("aggregator", async (context) => {
     logWarnings(options, context.log);
-    const entryLog = context.use(openSharedEntryLog(config, "aggregator", context.log));
+    const entryLog = context.use(await openSharedEntryLog(config, "aggregator", context.log));
     const aggregator = await startAggregator(
       { config, environment, entryLog, metrics: createMetrics() },
       context,

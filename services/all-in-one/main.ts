@@ -11,8 +11,6 @@ import type { ServiceContext } from "../../shared/runtime/run-service.ts";
 import { createMetrics, logWarnings } from "../../shared/runtime/service-options.ts";
 import { startAggregator } from "../aggregator/aggregator.ts";
 import type { Aggregator } from "../aggregator/aggregator.ts";
-import { startCollector as startEurekaCollector } from "../eureka-collector/start-collector.ts";
-import { startCollector as startZooKeeperCollector } from "../zk-collector/start-collector.ts";
 import { demoNamed, demoNames, startDemo } from "./demo/start-demo.ts";
 import type { DemoName } from "./demo/start-demo.ts";
 
@@ -78,17 +76,20 @@ async function run(given: LoadedConfig | DemoName, listen: Listen, context: Serv
   const metrics = createMetrics();
   const embedded = config.nats.servers.length === 0;
   const entryLog = context.use(
-    embedded ? new EmbeddedEntryLog() : openSharedEntryLog(config, "meshregistry", context.log),
+    embedded ? new EmbeddedEntryLog() : await openSharedEntryLog(config, "meshregistry", context.log),
   );
   const routes = new Hono();
   const work: Promise<void>[] = [];
+  // Loaded here, because what isn't configured needn't be.
   if (config.eurekaSource.enabled) {
-    const eureka = startEurekaCollector({ config, environment, entryLog, metrics }, context);
+    const { startCollector } = await import("../eureka-collector/start-collector.ts");
+    const eureka = startCollector({ config, environment, entryLog, metrics }, context);
     routes.route("/", eureka.routes);
     work.push(eureka.finished);
   }
   if (config.zookeeperSource.enabled) {
-    const zooKeeper = await startZooKeeperCollector({ config, environment, entryLog, metrics }, context);
+    const { startCollector } = await import("../zk-collector/start-collector.ts");
+    const zooKeeper = await startCollector({ config, environment, entryLog, metrics }, context);
     routes.route("/", zooKeeper.routes);
     work.push(zooKeeper.finished);
   }

@@ -22,7 +22,7 @@ export async function main(args: readonly string[]): Promise<number> {
       throw new MeshError("configuration", "eurekaSource is not enabled: set eurekaSource.enabled to true");
     }
     const metrics = createMetrics();
-    const entryLog = context.use(openSharedEntryLog(config, "eureka-collector", context.log));
+    const entryLog = context.use(await openSharedEntryLog(config, "eureka-collector", context.log));
     const { routes, finished, collector } = startCollector(
       { config, environment, entryLog, metrics },
       context,

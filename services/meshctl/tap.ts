@@ -106,7 +106,7 @@ async function openEntryLog(line: CommandLine, log: Logger): Promise<EntryLog> {
       `${file} names no nats.servers, so its entry log is inside one process and can't be tapped; use meshctl watch`,
     );
   }
-  return openSharedEntryLog(config, "meshctl", log);
+  return await openSharedEntryLog(config, "meshctl", log);
 }
 
 /** The entry log's own log lines are for operators; somebody who asks with LOG_LEVEL gets them. */

@@ -26,7 +26,7 @@ export async function main(args: readonly string[]): Promise<number> {
       );
     }
     const metrics = createMetrics();
-    const entryLog = context.use(openSharedEntryLog(config, "zk-collector", context.log));
+    const entryLog = context.use(await openSharedEntryLog(config, "zk-collector", context.log));
     const { routes, finished, collector } = await startCollector(
       { config, environment, entryLog, metrics },
       context,

@@ -3,15 +3,14 @@ import { MeshError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/log.ts";
 import { EmbeddedEntryLog } from "./embedded.ts";
 import type { EntryLog } from "./entry-log.ts";
-import { JetStreamEntryLog } from "./jetstream.ts";
 
 /**
- * The entry log of a service that shares it with others: NATS JetStream. Answers at once; everything waits until NATS
- * can be reached.
+ * The entry log of a service that shares it with others: NATS JetStream. Answers without waiting for NATS, which
+ * everything else does.
  * @throws MeshError `configuration` without `nats.servers`: an embedded log would be shared with nobody.
  */
-export function openSharedEntryLog(config: Config, name: string, log: Logger): EntryLog {
-  return openStream(config, { name, stream: config.nats.stream }, log);
+export async function openSharedEntryLog(config: Config, name: string, log: Logger): Promise<EntryLog> {
+  return await openStream(config, { name, stream: config.nats.stream }, log);
 }
 
 /**
@@ -21,23 +20,23 @@ export function openSharedEntryLog(config: Config, name: string, log: Logger): E
  * a bucket `B` is a stream `KV_B` with the subjects `$KV.B.>` (NATS ADR-8), and `nats kv ls B` shows it. Each entry log
  * has a bucket of its own, named after it: two meshes in one NATS don't know each other's hosts.
  */
-export function openAddressBucket(
+export async function openAddressBucket(
   config: Config,
   name: string,
   log: Logger,
-): { readonly bucket: EntryLog; readonly root: string } {
+): Promise<{ readonly bucket: EntryLog; readonly root: string }> {
   const bucket = `${config.nats.stream}_ADDRESSES`;
   const root = `$KV.${bucket}`;
   if (config.nats.servers.length === 0) return { bucket: new EmbeddedEntryLog(new Date(), root), root };
   const stream = `KV_${bucket}`;
-  return { bucket: openStream(config, { name: `${name} addresses`, stream, root }, log), root };
+  return { bucket: await openStream(config, { name: `${name} addresses`, stream, root }, log), root };
 }
 
-function openStream(
+async function openStream(
   config: Config,
   what: { readonly name: string; readonly stream: string; readonly root?: string },
   log: Logger,
-): EntryLog {
+): Promise<EntryLog> {
   const { servers, replicas, tls, stream: _stream, ...credentials } = config.nats;
   const { name, stream, root } = what;
   if (servers.length === 0) {
@@ -46,6 +45,8 @@ function openStream(
       `Cannot start ${name} alone: nats.servers is empty. Name the NATS servers, or run all in one process (npm start)`,
     );
   }
+  // Where everything is in one process, NATS' client needn't be loaded.
+  const { JetStreamEntryLog } = await import("./jetstream.ts");
   return JetStreamEntryLog.open({
     servers,
     name,

@@ -79,6 +79,8 @@ async function measure(
   if (mode === "watching") row("watches on the server (wchs)", await server.watchCount(), "watches");
 
   const before = { cpuMs: cpuOf(collector) + cpuOf(aggregator), requests: await requestsOf(collector) };
+  /** ZooKeeper commits the deletion before it tells anybody. */
+  const toAnswer: number[] = [];
   const toPublished: number[] = [];
   const toClient: number[] = [];
   for (let change = 0; change < changes; change++) {
@@ -87,6 +89,7 @@ async function measure(
     await clients.reset();
     const vanishedAtMs = sharedClockMs();
     await load.vanish(index, 3);
+    toAnswer.push(sharedClockMs() - vanishedAtMs);
     const seen = await clients.responses(1);
     toClient.push(seen.lastAtMs - vanishedAtMs);
     const publishedAtMs = published.times.find((atMs) => atMs >= vanishedAtMs);
@@ -95,6 +98,7 @@ async function measure(
   }
   const after = { cpuMs: cpuOf(collector) + cpuOf(aggregator), requests: await requestsOf(collector) };
   for (const [share, text] of [[0.5, "p50"], [0.99, "p99"]] as const) {
+    row(`deletion to ZooKeeper's answer, ${text}`, percentile(toAnswer, share), "ms");
     row(`provider gone to published, ${text}`, percentile(toPublished, share), "ms");
     row(`provider gone to client, ${text}`, percentile(toClient, share), "ms");
   }

@@ -18,16 +18,16 @@ export interface OpenedAddressKeeper {
  * Opens the bucket of claims and makes its keeper, with metrics; undefined if nobody is to be given an address. The
  * bucket is closed with the service; whoever opens must {@link AddressKeeper.run | run} the keeper.
  */
-export function openAddressKeeper(
+export async function openAddressKeeper(
   config: Config,
   isComplete: () => boolean,
   metrics: Registry,
   context: ServiceContext,
-): OpenedAddressKeeper | undefined {
+): Promise<OpenedAddressKeeper | undefined> {
   const { mode, ipv4Range, ipv6Range, releaseAfter } = config.virtualAddresses;
   const addressed = whoIsAddressed(mode, config.profile);
   if (addressed === "none") return undefined;
-  const { bucket, root } = openAddressBucket(config, "aggregator", context.log);
+  const { bucket, root } = await openAddressBucket(config, "aggregator", context.log);
   context.use(bucket);
   const ranges = [ipv4Range, ipv6Range].filter((range) => range !== "").map((range) =>
     new AddressRange(range)

@@ -2,9 +2,6 @@ import { loadConfig } from "../../../shared/config/mod.ts";
 import type { LoadedConfig } from "../../../shared/config/mod.ts";
 import { MeshError } from "../../../shared/runtime/errors.ts";
 import type { ServiceContext } from "../../../shared/runtime/run-service.ts";
-import { runDemoServices } from "./demo-services.ts";
-import { EurekaServer } from "./eureka-server.ts";
-import { startZooKeeperDemo } from "./zookeeper-demo.ts";
 
 /** The registries that can be shown without having one. */
 export const demoNames = ["eureka", "zookeeper"] as const;
@@ -33,12 +30,15 @@ export async function startDemo(name: DemoName, context: ServiceContext): Promis
 
 const sources: Readonly<Record<DemoName, (context: ServiceContext) => Promise<unknown>>> = {
   eureka: async (context) => {
+    const { EurekaServer } = await import("./eureka-server.ts");
+    const { runDemoServices } = await import("./demo-services.ts");
     const eureka = context.use(new EurekaServer());
     const url = await eureka.listen("127.0.0.1:0");
     void runDemoServices(eureka.registry, pauseMs, context.signal);
     return { eurekaSource: { enabled: true, address: [url], deltaPeriod: "500ms" } };
   },
   zookeeper: async (context) => {
+    const { startZooKeeperDemo } = await import("./zookeeper-demo.ts");
     const { address } = context.use(await startZooKeeperDemo(pauseMs, context.signal));
     return { zookeeperSource: { enabled: true, address: [address] } };
   },
