@@ -1,6 +1,7 @@
 import type { ResourceKind } from "../../../shared/model/manifest.ts";
 import { DeltaType } from "./delta-type.ts";
 import type { DeltaContent, DeltaSubscription } from "./delta-type.ts";
+import { confirmedByAll } from "./protocol.ts";
 import type { ChangeView, TypeStatus } from "./protocol.ts";
 import { deltaKindOf } from "./type-urls.ts";
 
@@ -68,9 +69,7 @@ export class DeltaStream {
 
   /** The last change of a kind that the client is known to have; undefined: none, or it never asked for the kind. */
   confirmedChange(kind: ResourceKind): number | undefined {
-    const numbers = this.#types.values().filter((type) => type.kind === kind)
-      .map(({ confirmedChange }) => confirmedChange ?? 0).toArray();
-    return numbers.length === 0 ? undefined : Math.min(...numbers);
+    return confirmedByAll(this.#types.values(), kind);
   }
 
   /** Takes in a request and answers what to send. */

@@ -2,6 +2,7 @@ import type { ResourceKind } from "../../../shared/model/manifest.ts";
 import { resourceKinds } from "../../../shared/model/manifest.ts";
 import { IncrementalType } from "./incremental-type.ts";
 import type { IncrementalContent } from "./incremental-type.ts";
+import { confirmedByAll } from "./protocol.ts";
 import type { ChangeView, TypeStatus } from "./protocol.ts";
 import type { SotwRequest } from "./sotw-stream.ts";
 import { kindOfTypeUrl } from "./type-urls.ts";
@@ -42,9 +43,7 @@ export class IncrementalStream {
 
   /** The last change of a kind that the client is known to have; undefined: it never asked for the kind. */
   confirmedChange(kind: ResourceKind): number | undefined {
-    const numbers = this.#types.values().filter((type) => type.kind === kind)
-      .map(({ confirmedChange }) => confirmedChange ?? 0).toArray();
-    return numbers.length === 0 ? undefined : Math.min(...numbers);
+    return confirmedByAll(this.#types.values(), kind);
   }
 
   /** Takes in a request and answers what to send. */

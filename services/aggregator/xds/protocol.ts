@@ -39,3 +39,20 @@ export interface ChangeView {
 
 /** How many names are shown of a refusal that names none. */
 export const shownNames = 100;
+
+/**
+ * The last change of a kind that all of a stream's types of that kind are known to have, by number: 0 if one has none,
+ * undefined if there is no such type.
+ */
+export function confirmedByAll(
+  types: Iterable<{ readonly kind: ResourceKind | undefined; readonly confirmedChange: number | undefined }>,
+  kind: ResourceKind,
+): number | undefined {
+  let least: number | undefined;
+  for (const type of types) {
+    if (type.kind !== kind) continue;
+    const confirmed = type.confirmedChange ?? 0;
+    least = least === undefined ? confirmed : Math.min(least, confirmed);
+  }
+  return least;
+}
