@@ -1,35 +1,16 @@
 import { expect, test } from "vitest";
 import { errorText, isMeshError } from "../runtime/errors.ts";
 import { ZooKeeperClient } from "./client.ts";
-import { ScriptedServer } from "./scripted-server-rig.ts";
+import { answerWell, ScriptedServer } from "./scripted-server-rig.ts";
 import type { Script } from "./scripted-server-rig.ts";
 import { errorCodes } from "./wire/codes.ts";
 import { writeError, writeEvent, writeReply } from "./wire/replies.ts";
 
-const stat = {
-  czxid: 1n,
-  mzxid: 1n,
-  ctime: 0n,
-  mtime: 0n,
-  version: 0,
-  cversion: 0,
-  aversion: 0,
-  ephemeralOwner: 0n,
-  dataLength: 0,
-  numChildren: 0,
-  pzxid: 1n,
-};
-
 /** Has tree watches, and answers everything as it should but reads of several nodes. */
 const answering = (multiRead: NonNullable<Script["answer"]>): Script => ({
   answer(connection, received) {
-    const { xid, request } = received;
-    if (request?.op === "multiRead") multiRead(connection, received);
-    else if (request?.op === "getChildren2") {
-      connection.send((writer) => writeReply(writer, xid, 1n, "getChildren2", { names: ["a"], stat }));
-    } else if (request?.op === "addWatch") {
-      connection.send((writer) => writeReply(writer, xid, 1n, "addWatch", undefined));
-    } else if (request?.op === "closeSession") connection.hangUp();
+    if (received.request?.op === "multiRead") multiRead(connection, received);
+    else answerWell(connection, received);
   },
 });
 

@@ -1,37 +1,13 @@
 import { expect, test } from "vitest";
 import { errorText, isMeshError } from "../runtime/errors.ts";
 import { ZooKeeperClient } from "./client.ts";
-import { ScriptedServer } from "./scripted-server-rig.ts";
+import { answerWell, ScriptedServer } from "./scripted-server-rig.ts";
 import type { Script } from "./scripted-server-rig.ts";
 import { writeError, writeReply } from "./wire/replies.ts";
 import type { SessionEvent } from "./zookeeper.ts";
 
-const stat = {
-  czxid: 1n,
-  mzxid: 1n,
-  ctime: 0n,
-  mtime: 0n,
-  version: 0,
-  cversion: 0,
-  aversion: 0,
-  ephemeralOwner: 0n,
-  dataLength: 0,
-  numChildren: 0,
-  pzxid: 1n,
-};
-
 /** Answers everything as it should be. */
-const fine: Script = {
-  answer(connection, { xid, request }) {
-    if (request?.op === "getChildren2") {
-      connection.send((writer) => writeReply(writer, xid, 1n, "getChildren2", { names: ["a"], stat }));
-    } else if (request?.op === "addWatch") {
-      connection.send((writer) => writeReply(writer, xid, 1n, "addWatch", undefined));
-    } else if (request?.op === "closeSession") {
-      connection.hangUp();
-    }
-  },
-};
+const fine: Script = { answer: answerWell };
 
 /** Answers requests with an error. */
 const refusing = (error: number): Script => ({

@@ -5,6 +5,7 @@ import { FrameSplitter } from "./wire/frame-splitter.ts";
 import { JuteReader, JuteWriter } from "./wire/jute.ts";
 import { connectRequest, connectResponse } from "./wire/records.ts";
 import type { ConnectRequest, ConnectResponse } from "./wire/records.ts";
+import { writeReply } from "./wire/replies.ts";
 import { readRequest } from "./wire/requests.ts";
 import type { ReceivedRequest } from "./wire/requests.ts";
 
@@ -91,4 +92,27 @@ export class ScriptedServer implements AsyncDisposable {
         else script.greet(connection, request);
       }));
   }
+}
+
+const anyStat = {
+  czxid: 1n,
+  mzxid: 1n,
+  ctime: 0n,
+  mtime: 0n,
+  version: 0,
+  cversion: 0,
+  aversion: 0,
+  ephemeralOwner: 0n,
+  dataLength: 0,
+  numChildren: 0,
+  pzxid: 1n,
+};
+
+/** Answers as a server of one node "a" below everything does, with tree watches. */
+export function answerWell(connection: ScriptedConnection, { xid, request }: ReceivedRequest): void {
+  if (request?.op === "getChildren2") {
+    connection.send((writer) => writeReply(writer, xid, 1n, "getChildren2", { names: ["a"], stat: anyStat }));
+  } else if (request?.op === "addWatch") {
+    connection.send((writer) => writeReply(writer, xid, 1n, "addWatch", undefined));
+  } else if (request?.op === "closeSession") connection.hangUp();
 }

@@ -9,6 +9,9 @@ const touchMs = 5_000;
 /** A lock untouched for this long has lost its holder. */
 const staleMs = 60_000;
 
+/** A lock file that is gone tells nobody, so it is looked for this often. */
+const lookMs = 500;
+
 /**
  * Runs `body` while holding the lock file at `path`, after waiting for another process that holds it; `onWait` is
  * called once if there is one. A holder that died without cleaning up is noticed.
@@ -23,7 +26,7 @@ export async function withLock<T>(path: string, onWait: () => void, body: () => 
     }
     if (!told) onWait();
     told = true;
-    await sleep(500);
+    await sleep(lookMs);
   }
   const touch = setInterval(() => {
     const now = new Date();
@@ -61,7 +64,7 @@ async function removeStale(path: string): Promise<void> {
     }
   } else {
     if (await isStale(guard)) await rm(guard, { force: true });
-    await sleep(500);
+    await sleep(lookMs);
   }
 }
 

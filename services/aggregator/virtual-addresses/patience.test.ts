@@ -62,8 +62,12 @@ test("doesn't run out when all is answered, or after the end", () => {
   const stopped = newPatience();
   stopped.patience.wait();
   stopped.patience.stop();
+  const endedBefore = newPatience();
+  endedBefore.patience.stop();
+  endedBefore.patience.wait();
   vi.advanceTimersByTime(5000);
   expect(answered.onOver).not.toHaveBeenCalled();
   expect(answered.patience.isOver).toBe(false);
   expect(stopped.onOver).not.toHaveBeenCalled();
+  expect(endedBefore.onOver).not.toHaveBeenCalled();
 });

@@ -14,6 +14,7 @@ export interface PatienceOptions {
 export class Patience {
   readonly #options: PatienceOptions;
   #isOver = false;
+  #isStopped = false;
   #progressAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -32,15 +33,16 @@ export class Patience {
     this.#isOver = false;
   }
 
-  /** Begins to wait, if it doesn't already. */
+  /** Begins to wait, if it doesn't already, and wasn't stopped. */
   wait(): void {
-    if (this.#timer !== undefined) return;
+    if (this.#timer !== undefined || this.#isStopped) return;
     this.progress();
     this.#timer = setTimeout(() => this.#look(), this.#options.limitMs);
   }
 
-  /** Ends a wait that is under way. */
+  /** Ends a wait that is under way, for good: there won't be another. */
   stop(): void {
+    this.#isStopped = true;
     clearTimeout(this.#timer);
   }
 
