@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { delimiter } from "node:path";
 import { defineConfig } from "vitest/config";
 import { findServer } from "./test/servers/find.ts";
 
@@ -19,6 +20,9 @@ export default defineConfig({
           include: ["shared/**/*.test.ts", "services/**/*.test.ts", "test/**/*.test.ts"],
           exclude: ["**/*.real.test.ts", "**/node_modules/**"],
           isolate: false,
+          // A test that hangs is ended; how long one takes depends on what else the machine does.
+          testTimeout: 60_000,
+          expect: { poll: { timeout: 20_000 } },
           restoreMocks: true,
           // They wait more than they compute. Vitest's own choice on two processors is one.
           maxWorkers: availableParallelism() + 1,
@@ -31,13 +35,18 @@ export default defineConfig({
           include: ["shared/**/*.real.test.ts", "services/**/*.real.test.ts", "test/**/*.real.test.ts"],
           exclude: ["**/node_modules/**"],
           testTimeout: 180_000,
+          expect: { poll: { timeout: 60_000 } },
           hookTimeout: 180_000,
           // The servers use both processors of a small machine already.
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
           globalSetup: ["test/servers/class-archives.ts"],
-          // Where the optional package of `driver: native` is, if `npm run servers` has built it.
-          env: { NODE_PATH: findServer("zookeeper-native") ?? "" },
+          // Where the optional packages of `driver: native` and `driver: package` are, if `npm run servers` has them.
+          env: {
+            NODE_PATH: [findServer("zookeeper-native"), findServer("nacos-package")].filter((folder) =>
+              folder !== undefined
+            ).join(delimiter),
+          },
         },
       },
     ],

@@ -2,6 +2,9 @@ import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { findImportViolations } from "./check-imports.ts";
+import { findLicenceFaults } from "./check-licences.ts";
+import { findPackageFaults } from "./check-packages.ts";
+import { findWordingFaults } from "./check-wording.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -47,6 +50,21 @@ async function imports(): Promise<Outcome> {
   });
 }
 
+async function packages(): Promise<Outcome> {
+  const faults = findPackageFaults(root);
+  return await Promise.resolve({ verdict: faults.length === 0 ? "ok" : "failed", output: faults.join("\n") });
+}
+
+async function licences(): Promise<Outcome> {
+  const faults = findLicenceFaults(root);
+  return await Promise.resolve({ verdict: faults.length === 0 ? "ok" : "failed", output: faults.join("\n") });
+}
+
+async function wording(): Promise<Outcome> {
+  const faults = findWordingFaults(root);
+  return await Promise.resolve({ verdict: faults.length === 0 ? "ok" : "failed", output: faults.join("\n") });
+}
+
 async function generated(): Promise<Outcome> {
   const script = join("protos", "generate.ts");
   return existsSync(join(root, script))
@@ -57,14 +75,18 @@ async function generated(): Promise<Outcome> {
 /** All checks, by what they are about. A failed one does not keep the others from running. */
 const checks: Readonly<Record<string, () => Promise<Outcome>>> = {
   "types (tsc)": () => tool("tsc"),
+  "types (console)": () => tool("tsc", "--project", "services/console/page"),
   "types (deno check)": denoTypes,
   "lint (oxlint)": () => tool("oxlint"),
   "format (deno fmt)": () => tool("deno", "fmt", "--check"),
   "direction of imports": imports,
+  "packages": packages,
+  "licences": licences,
+  "wording": wording,
   "generated code": generated,
 };
 
-/** `npm run check`. Answers the exit code. */
+/** `npm run check`. Returns the exit code. */
 async function main(): Promise<number> {
   const rows: string[] = [];
   let failures = 0;

@@ -1,32 +1,48 @@
 import type { Hono } from "hono";
 import type { Registry } from "prom-client";
+import { shrinkPolicyOf } from "../../shared/collector/shrink-policy.ts";
 import type { Config, ConversionEnvironment } from "../../shared/config/mod.ts";
 import { sourcesOf } from "../../shared/config/mod.ts";
 import type { EntryLog } from "../../shared/entry-log/entry-log.ts";
-import { Hono as HonoApp } from "hono";
+import type { Bucket } from "../../shared/entry-log/open-entry-log.ts";
+import { collectedRegistries } from "../../shared/model/collected-registries.ts";
 import { MeshError } from "../../shared/runtime/errors.ts";
 import type { HttpServer } from "../../shared/runtime/http-server.ts";
 import { serveHttp } from "../../shared/runtime/http-server.ts";
 import type { ServiceContext } from "../../shared/runtime/run-service.ts";
-import { ResourceCache } from "./cache.ts";
-import { debugApi, moduleRoutes } from "./debug/debug-api.ts";
-import { aboutUs } from "./grpc-about.ts";
+import { ResourceCache } from "./catalogue/cache.ts";
+import { ConflictLog } from "./conflicts/conflict-log.ts";
+import { registerConflictMetrics } from "./conflicts/conflict-metrics.ts";
+import { conflictRulesOf } from "./conflicts/conflict-rules.ts";
+import { debugApi, plainDebugApi } from "./debug/debug-api.ts";
+import { aboutUs } from "./grpc/about.ts";
 import { Transport } from "./grpc/transport.ts";
-import { StreamIngest } from "./ingest.ts";
-import { listenersOf } from "./listeners.ts";
+import { StreamIngest } from "./ingest/ingest.ts";
+import { listenersOf } from "./xds/listeners.ts";
 import { LongPollingServer } from "./long-polling/long-polling.ts";
 import { AggregatorMetrics } from "./metrics.ts";
 import { StateKeeper, StateStore } from "./state/state-keeper.ts";
-import { SyncGate } from "./sync-gate.ts";
+import { SyncGate } from "./ingest/sync-gate.ts";
+import { CollectorWatch } from "./sources/collector-watch.ts";
+import { SourceOverview } from "./sources/source-overview.ts";
+import { registerSourceMetrics } from "./sources/source-metrics.ts";
+import { warnOfMissing, watchForeign } from "./sources/source-warnings.ts";
 import { openAddressKeeper } from "./virtual-addresses/open-address-keeper.ts";
 import type { ClientStream } from "./xds/client-stream.ts";
+import { rememberedShards, ServedShards } from "./xds/served-shards.ts";
 import { XdsServer } from "./xds/xds-server.ts";
 
 export interface AggregatorOptions {
   readonly config: Config;
   readonly environment: ConversionEnvironment;
   readonly entryLog: EntryLog;
+  /** What is known of pods, for the debug API; undefined: none are read. */
+  readonly factsLog?: EntryLog | undefined;
+  /** The bucket of the collectors' leases: the very one of the collectors, where the entry log is embedded. */
+  readonly collectors: Bucket;
   readonly metrics: Registry;
+  /** The registries that have a collector: a configured source of another one would never be read. */
+  readonly registries?: ReadonlySet<string>;
   /** Further routes under `/meshregistry`, of collectors in the same process. */
   readonly moreRoutes?: Hono | undefined;
 }
@@ -55,13 +71,20 @@ export async function startAggregator(
   options: AggregatorOptions,
   context: ServiceContext,
 ): Promise<Aggregator> {
-  const { config, environment, entryLog, moreRoutes } = options;
+  const { config, environment, entryLog, registries = collectedRegistries, moreRoutes } = options;
   const { log, signal } = context;
-  const listeners = listenersOf(config);
-  refuseSourcesWithoutCollector(config);
-  const cache = new ResourceCache();
+  refuseSourcesWithoutCollector(config, registries);
+  const listeners = listenersOf(config, await rememberedShards(options.collectors, signal));
+  const conflictLog = context.use(new ConflictLog(log));
+  const cache = new ResourceCache({
+    rules: conflictRulesOf(config),
+    onConflict: (contest) => conflictLog.report(contest),
+  });
+  registerConflictMetrics(cache.conflicts, options.metrics);
   const metrics = new AggregatorMetrics(options.metrics);
-  const gate = context.use(new SyncGate(sourcesOf(config)));
+  const configured = sourcesOf(config);
+  metrics.enabledSources.set(configured.length);
+  const gate = context.use(new SyncGate(configured, (what) => metrics.ready(what)));
   const isComplete = () => gate.open && gate.caughtUp;
   const addresses = await openAddressKeeper(config, isComplete, options.metrics, context);
   const stateOptions = {
@@ -71,16 +94,30 @@ export async function startAggregator(
     log,
   };
   const state = stateOptions.folder === "" ? undefined : new StateStore(stateOptions);
+  // The port is known later, and asked for later.
+  let httpUrl = `http://${config.http.address}`;
   const ingest = new StreamIngest({
     cache,
     gate,
     profile: config.profile,
+    guard: shrinkPolicyOf(config),
     log,
     metrics,
     addresses,
     earlier: state,
+    releaseHint: (registry) => `curl -X POST ${httpUrl}/meshregistry/collectors/${registry}/held/release`,
   });
-  const transport = context.use(await Transport.open(config.xds, log));
+  const collectors = new CollectorWatch({
+    collectors: options.collectors,
+    log,
+    sources: () => overview.names,
+    release: (source, by) => ingest.release(source, by),
+  });
+  const overview: SourceOverview = new SourceOverview({ cache, gate, ingest, collectors, configured });
+  registerSourceMetrics(entryLog, overview, collectors, options.metrics);
+  const transport = context.use(
+    await Transport.open(config.xds, log, (reason) => metrics.refused.inc({ reason })),
+  );
   const controlPlane = `meshregistry/${environment.podName === "" ? process.pid : environment.podName}`;
   const xds = context.use(
     await XdsServer.listen({
@@ -102,26 +139,55 @@ export async function startAggregator(
     pollings.push(context.use(polling));
   }
   const clients = () => xds.clients;
+  const servedShards = new ServedShards({
+    bucket: options.collectors,
+    config: config.xds,
+    ports: Math.max(1, listeners.grpc.filter(({ shard }) => shard !== undefined).length),
+    surplus: () => xds.surplusSources.size,
+    log,
+  });
   const debug = {
     config,
     cache,
     gate,
     ingest,
     entryLog,
+    factsLog: options.factsLog,
+    overview,
+    collectors,
     clients,
+    surplusSources: () => xds.surplusSources,
+    shardsRemark: () => servedShards.remark,
     polls: () => pollings.flatMap((polling) => [...polling.held]),
     addresses: addresses?.keeper,
     state,
     metrics: options.metrics,
+    log,
+  };
+  const limits = {
+    onRefusal: (address: string) =>
+      transport.refusals.add(
+        "too-many-connections",
+        address,
+        "too many connections to the debug API: a further one was cut",
+      ),
   };
   const http = context.use(
-    await serveHttp(debugApi(debug, moreRoutes), config.http.address, "--http or http.address"),
+    await serveHttp(debugApi(debug, moreRoutes), config.http.address, "--http or http.address", limits),
   );
+  httpUrl = http.url;
   if (config.httpServerAddr !== "") {
-    const plain = new HonoApp().route("/", moduleRoutes(debug));
-    context.use(await serveHttp(plain, config.httpServerAddr, "httpServerAddr"));
+    const plain = plainDebugApi(debug, moreRoutes);
+    context.use(await serveHttp(plain, config.httpServerAddr, "httpServerAddr", limits));
   }
-  const work = [ingest.run(entryLog, signal)];
+  await xds.openOptional();
+  void gate.opened.then(() => warnOfMissing(gate, overview, log));
+  const work = [
+    ingest.run(entryLog, signal),
+    collectors.run(signal),
+    servedShards.run(signal),
+    watchForeign(overview, gate, log, signal),
+  ];
   if (addresses !== undefined) work.push(addresses.keeper.run(signal));
   if (state !== undefined) {
     const stateKeeper = new StateKeeper(state, stateOptions, ingest, cache);
@@ -141,18 +207,13 @@ async function allOf(work: readonly Promise<void>[]): Promise<void> {
   await Promise.all(work);
 }
 
-/** Registries that have a collector so far. Waiting for another one would mean never to be ready. */
-const collectedRegistries: ReadonlySet<string> = new Set(["eureka", "zookeeper"]);
-
-function refuseSourcesWithoutCollector(config: Config): void {
-  const missing = sourcesOf(config).map(({ registry }) => registry).filter((name) =>
-    !collectedRegistries.has(name)
-  );
+function refuseSourcesWithoutCollector(config: Config, registries: ReadonlySet<string>): void {
+  const missing = sourcesOf(config).map(({ registry }) => registry).filter((name) => !registries.has(name));
   if (missing.length === 0) return;
   throw new MeshError(
     "configuration",
     `Cannot read ${missing.join(", ")}: this version has a collector for ${
-      [...collectedRegistries].join(", ")
+      [...registries].join(", ")
     } only; ` +
       "switch the source off (enabled: false)",
   );

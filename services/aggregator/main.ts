@@ -1,4 +1,9 @@
-import { openSharedEntryLog } from "../../shared/entry-log/open-entry-log.ts";
+import { wantsPodFacts } from "../../shared/config/mod.ts";
+import {
+  openCollectorsBucket,
+  openFactsLog,
+  openSharedEntryLog,
+} from "../../shared/entry-log/open-entry-log.ts";
 import { runService } from "../../shared/runtime/run-service.ts";
 import { createMetrics, logWarnings, readServiceOptions } from "../../shared/runtime/service-options.ts";
 import { startAggregator } from "./aggregator.ts";
@@ -16,8 +21,13 @@ export async function main(args: readonly string[]): Promise<number> {
   return await runService("aggregator", async (context) => {
     logWarnings(options, context.log);
     const entryLog = context.use(await openSharedEntryLog(config, "aggregator", context.log));
+    const collectors = await openCollectorsBucket(config, "aggregator", context.log);
+    context.use(collectors.bucket);
+    const factsLog = wantsPodFacts(config)
+      ? context.use(await openFactsLog(config, "aggregator", context.log))
+      : undefined;
     const aggregator = await startAggregator(
-      { config, environment, entryLog, metrics: createMetrics() },
+      { config, environment, entryLog, factsLog, collectors, metrics: createMetrics() },
       context,
     );
     context.log.info({ xds: aggregator.xdsAddress, http: aggregator.http.url }, "listening");

@@ -1,19 +1,42 @@
-import { Counter, Gauge } from "prom-client";
+import { Counter, Gauge, Histogram } from "prom-client";
 import type { Registry } from "prom-client";
+import { resourceKinds } from "../../shared/model/manifest.ts";
 import type { ResourceKind } from "../../shared/model/manifest.ts";
+import { dialects } from "./xds/protocol.ts";
 import type { Dialect } from "./xds/protocol.ts";
 
-/** The aggregator's metrics. Names that slime has keep their meaning. */
+/** Why clients are sent away. */
+const dropReasons = ["ack-timeout", "too-far-behind"];
+
+/** The bounds that slime's library gives a histogram. */
+const readyTimeBuckets = [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10_000];
+
+/**
+ * The aggregator's metrics. Names that slime has keep their meaning. Series whose labels are known exist at 0 from the
+ * start, so that an alert tells "nothing happened" from "nobody looked".
+ */
 export class AggregatorMetrics {
   readonly clients: Gauge;
+  /** Streams of istiods to ports of shards that are gone. */
+  readonly surplusSources: Gauge;
   readonly nacks: Counter;
-  /** Clients that were sent away, by reason: `ack-timeout`, `too-far-behind`. */
+  /** Clients that were not served, by reason. */
+  readonly refused: Counter;
+  /** Clients that were sent away, by reason. */
   readonly dropped: Counter;
   readonly rejected: Gauge;
+  /** Resources that the entry log hasn't shown again since its reset. */
+  readonly unconfirmed: Gauge;
+  /** Resources that the aggregator holds, because their source lost too many at once. */
+  readonly held: Gauge;
   readonly resources: Gauge;
   readonly endpoints: Gauge;
   readonly events: Counter;
   readonly resets: Counter;
+  /** How many sources are configured. */
+  readonly enabledSources: Gauge;
+  readonly #startedMs = performance.now();
+  readonly #readyTime: Histogram;
   readonly #pushes: Counter;
   readonly #pushedBytes: Counter;
 
@@ -25,15 +48,26 @@ export class AggregatorMetrics {
       labelNames: ["dialect"],
       registers,
     });
+    this.surplusSources = new Gauge({
+      name: "meshregistry_xds_surplus_sources",
+      help: "Streams of istiods to ports of shards that are gone: sources that they should have no longer.",
+      registers,
+    });
     this.dropped = new Counter({
       name: "meshregistry_xds_dropped_clients_total",
       help: "Clients that were sent away.",
       labelNames: ["reason"],
       registers,
     });
+    this.refused = new Counter({
+      name: "meshregistry_xds_refused_total",
+      help: "Connections, streams and filters of clients that a limit forbade.",
+      labelNames: ["reason"],
+      registers,
+    });
     this.nacks = new Counter({
       name: "meshregistry_xds_nacks_total",
-      help: "Responses that a client refused.",
+      help: "Responses that a client refused; `other`: of a type that nothing is served of.",
       labelNames: ["type_url"],
       registers,
     });
@@ -41,6 +75,19 @@ export class AggregatorMetrics {
       name: "meshregistry_rejected_resources",
       help:
         "Resources on the stream that are not served as they are, because Istio's rules or their form forbid it.",
+      registers,
+    });
+    this.unconfirmed = new Gauge({
+      name: "meshregistry_unconfirmed_resources",
+      help: "Served resources that the entry log has not shown again since it was reset.",
+      labelNames: ["registry", "source"],
+      registers,
+    });
+    this.held = new Gauge({
+      name: "meshregistry_aggregator_held_resources",
+      help:
+        "Served resources that their collector did not publish again after a reset of the entry log, held by the guard.",
+      labelNames: ["registry", "source"],
       registers,
     });
     this.resources = new Gauge({
@@ -77,6 +124,30 @@ export class AggregatorMetrics {
       labelNames: ["dialect"],
       registers,
     });
+    this.enabledSources = new Gauge({
+      name: "meshregistry_enabled_source",
+      help: "Sources that are switched on.",
+      registers,
+    });
+    this.#readyTime = new Histogram({
+      name: "meshregistry_ready_time",
+      help: "Seconds from the start until a source was ready, and (source `sources`) until all were.",
+      labelNames: ["source"],
+      buckets: readyTimeBuckets,
+      registers,
+    });
+    this.countClients([]);
+    for (const reason of dropReasons) this.dropped.inc({ reason }, 0);
+    for (const dialect of dialects) {
+      this.#pushedBytes.inc({ dialect }, 0);
+      for (const kind of [...resourceKinds, "none"]) this.#pushes.inc({ kind, dialect }, 0);
+    }
+    for (const kind of resourceKinds) this.resources.set({ kind }, 0);
+  }
+
+  /** A source is ready, or (`sources`) all of them are. */
+  ready(source: string): void {
+    this.#readyTime.observe({ source }, (performance.now() - this.#startedMs) / 1000);
   }
 
   /** Counts a response; `kind` undefined is an empty answer to a type that we have none of. */
@@ -86,13 +157,13 @@ export class AggregatorMetrics {
   }
 
   /** Says how many clients there are, by what they speak. */
-  countClients(dialects: Iterable<Dialect | undefined>): void {
+  countClients(spoken: Iterable<Dialect | undefined>): void {
     const counts = new Map<string, number>();
-    for (const dialect of dialects) {
+    for (const name of [...dialects, "none"]) counts.set(name, 0);
+    for (const dialect of spoken) {
       const name = dialect ?? "none";
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }
-    this.clients.reset();
     for (const [dialect, count] of counts) this.clients.set({ dialect }, count);
   }
 }

@@ -12,7 +12,7 @@ describe("EurekaCollector, of several clusters", () => {
     two.server.registry.register("A", up("2"));
     two.server.registry.register("B", up("3"));
     const servers = [one, two].map(({ url }, index) => ({ registryId: `r${index + 1}`, address: [url] }));
-    const rig = new CollectorRig([], {
+    const rig = await CollectorRig.start([], {
       source: { servers, refreshPeriod: "50ms", requestTimeout: `${timeoutMs}ms` },
     });
     await eventually(() => rig.endpoints()).toEqual({ a: "1 2", b: "3" });
@@ -53,7 +53,7 @@ describe("EurekaCollector, of several clusters", () => {
     two.server.fault = () => status(503);
     one.server.requests.clear();
     const servers = [one, two].map(({ url }, index) => ({ registryId: `r${index + 1}`, address: [url] }));
-    const again = new CollectorRig([], { source: { servers }, entryLog: rig.entryLog });
+    const again = await CollectorRig.start([], { source: { servers }, entryLog: rig.entryLog });
     await eventually(() => one.server.requests.get("/apps/delta")).toBeGreaterThan(3);
     expect(await again.lastSequence()).toBe(before);
     expect(again.ready).toBe(false);

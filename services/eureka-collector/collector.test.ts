@@ -19,7 +19,7 @@ async function follow(options: CollectorRigOptions = {}): Promise<Followed> {
   const { registry, requests } = started.server;
   for (const id of ["1", "2"]) registry.register("A", up(id));
   registry.register("B", up("3"));
-  const rig = new CollectorRig([started.url], options);
+  const rig = await CollectorRig.start([started.url], options);
   await eventually(() => rig.endpoints()).toMatchObject({ a: "1 2", b: "3" });
   await eventually(() => rig.ready).toBe(true);
   const rounds = async (count: number, path = "/apps/delta") => {
@@ -118,7 +118,7 @@ describe("EurekaCollector", () => {
     registerMany(started, ["C"]);
     await eventually(() => started.rig.publisher.held().size).toBe(3);
     expect(await started.rig.endpoints()).toMatchObject({ a: "1 2", b: "3" });
-    started.rig.publisher.releaseHeld();
+    await started.rig.release();
     await eventually(() => started.rig.endpoints()).toMatchObject({ a: "", b: "", d: "" });
   });
 
@@ -147,10 +147,10 @@ describe("EurekaCollector", () => {
     const { url, rig } = await follow();
     await rig.stop();
     const before = await rig.lastSequence();
-    const again = new CollectorRig([url], { entryLog: rig.entryLog });
+    const again = await CollectorRig.start([url], { entryLog: rig.entryLog });
     await eventually(() => again.ready).toBe(true);
-    // The sync marker of the new start, and nothing else.
-    expect(await again.lastSequence()).toBe(before + 1);
+    // The term and the sync marker of the new start, and nothing else.
+    expect(await again.lastSequence()).toBe(before + 2);
     expect(await again.endpoints()).toEqual({ a: "1 2", b: "3" });
   });
 
@@ -159,7 +159,7 @@ describe("EurekaCollector", () => {
     await rig.stop();
     registry.cancel("B", "3");
     registry.register("C", up("5"));
-    const again = new CollectorRig([url], { entryLog: rig.entryLog });
+    const again = await CollectorRig.start([url], { entryLog: rig.entryLog });
     await eventually(() => again.endpoints()).toEqual({ a: "1 2", b: "", c: "5" });
   });
 
@@ -168,10 +168,28 @@ describe("EurekaCollector", () => {
     registry.register("A", up("8", { port: { "$": 70_000 } }));
     registry.register("A", up("9"));
     await eventually(() => rig.endpoints()).toEqual({ a: "1 2 9", b: "3" });
-    expect([...rig.collector.invalidRecords]).toEqual([["A/8", "has no usable port (70000)"]]);
+    expect([...rig.collector.view.status().invalidRecords]).toEqual([["A/8", "has no usable port (70000)"]]);
     const count = async () =>
       (await rig.metrics.getSingleMetric("meshregistry_invalid_records_total")?.get())?.values[0]?.value;
     expect(await count()).toBe(1);
+  });
+
+  test("counts requests, changes and the connection under slime's names", async () => {
+    const { server, rig } = await follow();
+    server.registry.cancel("B", "3");
+    await eventually(() => rig.endpoints()).toEqual({ a: "1 2", b: "" });
+    const metrics = async () => await rig.metrics.metrics();
+    const text = await metrics();
+    expect(text).toMatch(/^meshregistry_source_client_request_count\{source="eureka",status="true"\} [1-9]/m);
+    expect(text).toContain('meshregistry_source_client_request_count{source="eureka",status="false"} 0\n');
+    expect(text).toContain('meshregistry_service_entry_total{source="eureka"} 2\n');
+    expect(text).toMatch(/^meshregistry_source_event_count\{.*\(ServiceEntry.*event_type="Updated".*\} 1$/m);
+    expect(text).toContain('meshregistry_source_connection_status{source="eureka"} 1\n');
+    server.fault = () => new Response(null, { status: 500 });
+    await eventually(async () =>
+      (await metrics()).match(/request_count\{source="eureka",status="false"\} [1-9]/)?.length
+    )
+      .toBe(1);
   });
 
   test("stops while the registry is silent", async () => {

@@ -1,9 +1,9 @@
 import { expect, onTestFinished } from "vitest";
-import type { NewInstance } from "../all-in-one/demo/eureka-registry.ts";
-import { EurekaServer } from "../all-in-one/demo/eureka-server.ts";
+import type { NewInstance } from "../../shared/simulators/eureka/registry.ts";
+import { EurekaServer } from "../../shared/simulators/eureka/server.ts";
 import { createLogger } from "../../shared/runtime/log.ts";
-import { EurekaClient } from "./client.ts";
-import type { EurekaClientOptions } from "./client.ts";
+import { EurekaClient } from "./client/client.ts";
+import type { EurekaClientOptions } from "./client/client.ts";
 
 /** A logger that says nothing. */
 export const silentLog = createLogger("test");
@@ -33,6 +33,7 @@ export function clientOf(
     requestTimeoutMs: 5000,
     maxResponseBytes: 1e9,
     log: silentLog,
+    requested: () => {},
     ...options,
   });
 }

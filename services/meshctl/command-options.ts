@@ -2,6 +2,7 @@ import { nearest } from "../../shared/config/nearest.ts";
 import { parseCommandLine } from "../../shared/runtime/command-line.ts";
 import type { CommandLine, OptionSpec } from "../../shared/runtime/command-line.ts";
 import { MeshError } from "../../shared/runtime/errors.ts";
+import { maskUserInfo } from "../../shared/runtime/mask.ts";
 
 /** The short forms that people's fingers know from kubectl. */
 const shortForms: ReadonlyMap<string, string> = new Map([["-o", "--output"], ["-h", "--help"]]);
@@ -18,18 +19,22 @@ function withLongForms(args: readonly string[]): string[] {
 }
 
 /**
- * Parses the options of a command that takes no other arguments; `-o` and `-h` are understood.
+ * Parses the options of a command that takes no more than `takes` other arguments; `-o` and `-h` are understood.
  * @throws MeshError `configuration` naming what is wrong, and the usage.
  */
 export function readOptions(
   args: readonly string[],
   options: Readonly<Record<string, OptionSpec>>,
   usage: string,
+  takes = 0,
 ): CommandLine {
   const line = parseCommandLine(withLongForms(args), options, `Usage: ${usage}`);
-  const [extra] = line.positionals;
+  const extra = line.positionals[takes];
   if (extra !== undefined) {
-    throw new MeshError("configuration", `unexpected argument "${extra}"\nUsage: ${usage}\nTry --help.`);
+    throw new MeshError(
+      "configuration",
+      `unexpected argument "${maskUserInfo(extra)}"\nUsage: ${usage}\nTry --help.`,
+    );
   }
   return line;
 }

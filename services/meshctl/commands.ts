@@ -1,17 +1,38 @@
 import { errorText, isMeshError, MeshError } from "../../shared/runtime/errors.ts";
-import { checkConfig } from "./check-config.ts";
+import { maskUrls } from "../../shared/runtime/mask.ts";
+import { buildText, programBuild } from "../../shared/runtime/version.ts";
+import { checkConfig } from "./commands/check-config.ts";
 import type { Command, CommandIo } from "./command.ts";
 import { didYouMean } from "./command-options.ts";
-import { configSourcesCommand } from "./config-sources.ts";
-import { convertCommand } from "./convert.ts";
-import { tapCommand } from "./tap.ts";
-import { validate } from "./validate.ts";
-import { watchCommand } from "./watch.ts";
-import { zkCommand } from "./zk-dump.ts";
+import { completionCommand } from "./commands/completion.ts";
+import { configSourcesCommand } from "./commands/config-sources.ts";
+import { convertCommand } from "./commands/convert/convert.ts";
+import { natsAccountsCommand } from "./commands/nats-accounts.ts";
+import { nacosCommand } from "./commands/nacos-dump.ts";
+import { clientsCommand } from "./commands/state/clients.ts";
+import { conflictsCommand } from "./commands/state/conflicts.ts";
+import { describeCommand } from "./commands/state/describe.ts";
+import { doctorCommand } from "./commands/state/doctor.ts";
+import { getCommand } from "./commands/state/get.ts";
+import { heldCommand } from "./commands/state/held.ts";
+import { sourcesCommand } from "./commands/state/sources.ts";
+import { traceCommand } from "./commands/state/trace.ts";
+import { tapCommand } from "./commands/tap/tap.ts";
+import { validate } from "./commands/validate.ts";
+import { watchCommand } from "./commands/watch/watch.ts";
+import { zkCommand } from "./commands/zk-dump.ts";
 
 const commands: readonly Command[] = [
+  doctorCommand,
+  traceCommand,
+  getCommand,
+  describeCommand,
   watchCommand,
   tapCommand,
+  sourcesCommand,
+  clientsCommand,
+  heldCommand,
+  conflictsCommand,
   convertCommand,
   {
     name: "validate",
@@ -26,7 +47,10 @@ const commands: readonly Command[] = [
     run: checkConfig,
   },
   configSourcesCommand,
+  natsAccountsCommand,
+  nacosCommand,
   zkCommand,
+  completionCommand(() => commands),
 ];
 
 /** The command of that name. Undefined if there is none. */
@@ -35,7 +59,8 @@ export function findCommand(name: string | undefined): Command | undefined {
 }
 
 /** Runs a whole command line of meshctl. Answers the exit code; mistakes of the user are told on standard error. */
-export async function runCommandLine(args: readonly string[], io: CommandIo): Promise<number> {
+export async function runCommandLine(args: readonly string[], given: CommandIo): Promise<number> {
+  const io = { ...given, stderr: (text: string) => given.stderr(maskUrls(text)) };
   const [name, ...rest] = args;
   if (name === undefined) {
     io.stderr(helpOnAll());
@@ -45,11 +70,15 @@ export async function runCommandLine(args: readonly string[], io: CommandIo): Pr
     io.stdout(helpOnAll());
     return 0;
   }
+  if (name === "version" || name === "--version" || name === "-v") {
+    io.stdout(`meshctl ${buildText(programBuild())}\n`);
+    return 0;
+  }
   // `meshctl help watch` is how half of the world asks.
   if (name === "help") return await runCommandLine([...rest.slice(0, 1), "--help"], io);
   const command = findCommand(name);
   if (command === undefined) {
-    const names = commands.map((known) => known.name);
+    const names = [...commands.map((known) => known.name), "version"];
     io.stderr(`meshctl has no command "${name}"${didYouMean(name, names)}\nTry meshctl --help.\n`);
     return 2;
   }
@@ -71,6 +100,7 @@ Looks into meshregistry from outside.
 
 Commands:
 ${rows.join("\n")}
+  ${"version".padEnd(width)}Print the version
 
 meshctl COMMAND --help tells more about each.
 `;

@@ -3,7 +3,7 @@ import type { ExpectStatic } from "vitest";
 import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";
 import { CollectorRig, soon } from "./collector-rig.ts";
 import type { DubboTree } from "./collector-rig.ts";
-import { LossWindow } from "./changes/loss-window.ts";
+import { LossWindow } from "../../shared/collector/loss-window.ts";
 
 const orders = "com.acme.OrderService";
 const ordersHost = "com.acme.order-service";
@@ -23,9 +23,9 @@ async function damaged(rig: CollectorRig): Promise<string[]> {
 
 /** Waits until the collector has read all once more. */
 async function readAgain(rig: CollectorRig, expect: ExpectStatic, act: () => void) {
-  const before = rig.collector.follower.lastSuccessMs ?? 0;
+  const before = rig.view.follower.lastSuccessMs ?? 0;
   act();
-  await expect.poll(() => rig.collector.follower.lastSuccessMs ?? 0, soon).toBeGreaterThan(before);
+  await expect.poll(() => rig.view.follower.lastSuccessMs ?? 0, soon).toBeGreaterThan(before);
 }
 
 describe.concurrent("What ZooKeeper lost at once", { timeout: 30_000 }, () => {
@@ -96,8 +96,8 @@ describe.concurrent("What ZooKeeper lost at once", { timeout: 30_000 }, () => {
   });
 
   test("is let through after the hold time, and what comes meanwhile at once", async ({ expect }) => {
-    const guard = { maxShrinkPercent: 30, minEndpoints: 10, holdTimeMs: 4_000 };
-    await using rig = await CollectorRig.start({ fill: fillMany, publisher: { guard } });
+    const guard = { maxShrinkPercent: 30, minEndpoints: 10, holdTime: "4s" };
+    await using rig = await CollectorRig.start({ fill: fillMany, config: { guard } });
     await expect.poll(() => rig.ready, soon).toBe(true);
     rig.registry.tree.deleteAll("/dubbo");
     await expect.poll(() => rig.publisher.held().size, soon).toBeGreaterThan(0);
@@ -145,6 +145,35 @@ describe.concurrent("Empty protection", () => {
   });
 });
 
+test("A collector is unsure as long as it isn't known what an application offers", {
+  timeout: 30_000,
+}, async ({ expect }) => {
+  await using rig = await CollectorRig.start({
+    source: { metadataServiceTimeout: "0" },
+    fill: (registry) => {
+      fillMany(registry);
+      const metadata = {
+        "dubbo.metadata.storage-type": "remote",
+        "dubbo.metadata.revision": "abc",
+        "meta-v": "2.0.0",
+      };
+      const endpoints = { "dubbo.endpoints": '[{"port":20880,"protocol":"dubbo"}]' };
+      const instance = {
+        name: "pay",
+        id: "10.9.3.1:20880",
+        address: "10.9.3.1",
+        port: 20880,
+        payload: { id: "10.9.3.1:20880", name: "pay", metadata: { ...metadata, ...endpoints } },
+      };
+      registry.tree.ensure("/services/pay/10.9.3.1:20880", Buffer.from(JSON.stringify(instance)));
+    },
+  });
+  await expect.poll(() => rig.ready, soon).toBe(true);
+  expect(rig.view.isUnsure).toBe(true);
+  rig.registry.tree.deleteAll("/services/pay/10.9.3.1:20880");
+  await expect.poll(() => rig.view.isUnsure, soon).toBe(false);
+});
+
 describe.concurrent("A collector that starts", () => {
   test("publishes the difference to what another one left", async ({ expect }) => {
     const entryLog = new EmbeddedEntryLog();
@@ -160,7 +189,7 @@ describe.concurrent("A collector that starts", () => {
       },
     });
     await expect.poll(() => second.ready, soon).toBe(true);
-    expect(await second.lastSequence(), "one service, and a marker").toBe(before + 2);
+    expect(await second.lastSequence(), "a term, one service, and a marker").toBe(before + 3);
     expect(await damaged(second)).toHaveLength(1);
   });
 

@@ -1,17 +1,15 @@
-import { Registry } from "prom-client";
-import { SourcePublisher } from "../../shared/collector/source-publisher.ts";
-import type { SourcePublisherOptions } from "../../shared/collector/source-publisher.ts";
-import { CollectorMetrics } from "../../shared/collector/collector-metrics.ts";
-import { loadConfig } from "../../shared/config/mod.ts";
-import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";
+import { lastSequence, RunningSource } from "../../shared/collector/source-rig.ts";
+import type { SourceRigOptions } from "../../shared/collector/source-rig.ts";
+import type { SourceCollector } from "../../shared/collector/source-collector.ts";
+import type { SourcePublisher } from "../../shared/collector/source-publisher.ts";
 import type { EntryLog } from "../../shared/entry-log/entry-log.ts";
+import { TcpProxy } from "../../shared/entry-log/jetstream/tcp-proxy-rig.ts";
 import { Manifest } from "../../shared/model/manifest.ts";
-import { allSubjects, decodeSubject } from "../../shared/model/subject.ts";
-import { createLogger } from "../../shared/runtime/log.ts";
-import { ZooKeeperClient } from "../../shared/zookeeper/client.ts";
-import { SimulatedZooKeeper } from "../all-in-one/demo/zookeeper-server.ts";
-import type { ZooKeeperTree } from "../all-in-one/demo/zookeeper-tree.ts";
-import { ZooKeeperCollector } from "./collector.ts";
+import { allSubjects, decodeSubject, isBookkeepingKind } from "../../shared/model/subject.ts";
+import { SimulatedZooKeeper } from "../../shared/simulators/zookeeper/server.ts";
+import type { ZooKeeperTree } from "../../shared/simulators/zookeeper/tree.ts";
+import { zookeeper } from "./registry.ts";
+import { ZooKeeperView } from "./view/zookeeper-view.ts";
 
 /** For polling: soon, unless the machine is busy. */
 export const soon = { timeout: 15_000, interval: 2 };
@@ -62,95 +60,108 @@ export class DubboTree {
 }
 
 /** How a test's collector differs from the usual one. */
-export interface CollectorRigOptions {
+export interface CollectorRigOptions extends SourceRigOptions {
   /** Keys of `zookeeperSource`. */
   readonly source?: Readonly<Record<string, unknown>>;
-  /** Where it publishes; a new log by default. */
-  readonly entryLog?: EntryLog;
-  readonly publisher?: Partial<SourcePublisherOptions>;
   /** What is there before the collector starts. */
   readonly fill?: (registry: DubboTree, server: SimulatedZooKeeper) => void;
 }
-
-const silentLog = createLogger("test");
-silentLog.level = "silent";
 
 /** A collector that runs, on the real publisher, with a simulated ZooKeeper. */
 export class CollectorRig implements AsyncDisposable {
   readonly server: SimulatedZooKeeper;
   readonly registry: DubboTree;
-  readonly entryLog: EntryLog;
+  readonly collector: SourceCollector;
   readonly publisher: SourcePublisher;
-  readonly collector: ZooKeeperCollector;
-  readonly metrics = new Registry();
-  readonly #zooKeeper: ZooKeeperClient;
-  readonly #stop = new AbortController();
-  readonly #finished: Promise<void>;
+  readonly entryLog: EntryLog;
+  readonly view: ZooKeeperView;
+  /** `host:port` of the server. */
+  readonly address: string;
+  readonly #running: RunningSource;
+  readonly #proxy: TcpProxy | undefined;
+  #stopped: Promise<void> | undefined;
 
-  private constructor(server: SimulatedZooKeeper, address: string, options: CollectorRigOptions) {
+  private constructor(
+    server: SimulatedZooKeeper,
+    address: string,
+    running: RunningSource,
+    view: ZooKeeperView,
+    proxy?: TcpProxy,
+  ) {
     this.server = server;
+    this.address = address;
+    this.#proxy = proxy;
     this.registry = new DubboTree(server.tree);
-    const zookeeperSource = { enabled: true, address: [address], ...options.source };
-    const { config, environment } = loadConfig(JSON.stringify({ zookeeperSource }), {
-      env: {},
-      fileName: "of the test",
-    });
-    this.entryLog = options.entryLog ?? new EmbeddedEntryLog();
-    const guard = { maxShrinkPercent: 30, minEndpoints: 10, holdTimeMs: 60_000 };
-    this.publisher = new SourcePublisher({
-      entryLog: this.entryLog,
-      registry: "zookeeper",
-      source: "default",
-      guard,
-      keepEmptyMs: 0,
-      keepsMissing: () => config.zookeeperSource.enableEmptyProtection || this.collector.isUnsure,
-      log: silentLog,
-      ...options.publisher,
-    });
-    this.#zooKeeper = new ZooKeeperClient({
-      servers: [address],
-      sessionTimeoutMs: config.zookeeperSource.connectionTimeout,
-      maxFrameBytes: config.zookeeperSource.maxFrameBytes,
-    });
-    this.collector = new ZooKeeperCollector({
-      source: config.zookeeperSource,
-      profile: config.profile,
-      environment,
-      guard: options.publisher?.guard ?? guard,
-      zooKeeper: this.#zooKeeper,
-      publisher: this.publisher,
-      metrics: new CollectorMetrics(this.metrics, "zookeeper"),
-      log: silentLog,
-      signal: this.#stop.signal,
-    });
-    this.#finished = this.collector.run(this.#stop.signal);
+    this.collector = running.collector;
+    this.publisher = running.collector.publisher;
+    this.entryLog = running.entryLog;
+    this.view = view;
+    this.#running = running;
   }
 
   /** Starts a server, fills it, and starts a collector of it. */
   static async start(options: CollectorRigOptions = {}): Promise<CollectorRig> {
     const server = new SimulatedZooKeeper();
     options.fill?.(new DubboTree(server.tree), server);
-    return new CollectorRig(server, await server.listen("127.0.0.1:0"), options);
+    const address = await server.listen("127.0.0.1:0");
+    return await CollectorRig.#startAt(server, address, address, options);
+  }
+
+  /** Starts another replica on this one's server and log, with a connection of its own that {@link cutOff} cuts. */
+  async startReplica(options: CollectorRigOptions = {}): Promise<CollectorRig> {
+    const proxy = await TcpProxy.start(Number(this.address.split(":")[1]));
+    return await CollectorRig.#startAt(
+      this.server,
+      this.address,
+      proxy.url.replace("nats://", ""),
+      options,
+      proxy,
+    );
+  }
+
+  static async #startAt(
+    server: SimulatedZooKeeper,
+    address: string,
+    dialled: string,
+    options: CollectorRigOptions,
+    proxy?: TcpProxy,
+  ): Promise<CollectorRig> {
+    const source = { enabled: true, address: [dialled], ...options.source };
+    const running = await RunningSource.start(zookeeper, { zookeeperSource: source }, options);
+    const { view } = running.collector;
+    if (!(view instanceof ZooKeeperView)) throw new TypeError("not ZooKeeper's view");
+    return new CollectorRig(server, address, running, view, proxy);
+  }
+
+  /** Cuts a replica off from its registry, or ends that. */
+  cutOff(cut: boolean): void {
+    if (this.#proxy === undefined) throw new TypeError("not started by startReplica()");
+    this.#proxy.closed = cut;
+    if (cut) this.#proxy.cut();
+  }
+
+  /** Lets held losses go, as `POST /held/release` does. */
+  async release(): Promise<void> {
+    await this.collector.share.requestRelease("the test", new AbortController().signal);
   }
 
   /** Stops the collector, and waits until it has. Its server goes on. */
   async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#finished;
-    await this.#zooKeeper[Symbol.asyncDispose]();
+    this.#stopped ??= this.#running[Symbol.asyncDispose]();
+    await this.#stopped;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-    this.publisher[Symbol.dispose]();
-    await this.server[Symbol.asyncDispose]();
+    if (this.#proxy === undefined) await this.server[Symbol.asyncDispose]();
+    else await this.#proxy[Symbol.asyncDispose]();
   }
 
   /** What is published, by name of the resource, in the order of publishing. */
   async manifests(): Promise<Map<string, Manifest>> {
     const found = new Map<string, Manifest>();
     for await (const { subject, data } of this.entryLog.readBack(allSubjects, new AbortController().signal)) {
-      if (decodeSubject(subject)?.kind === "SyncMarker") continue;
+      if (isBookkeepingKind(decodeSubject(subject)?.kind)) continue;
       const manifest = Manifest.parse(JSON.parse(Buffer.from(data).toString("utf8")));
       found.set(manifest.metadata.name, manifest);
     }
@@ -172,16 +183,12 @@ export class CollectorRig implements AsyncDisposable {
 
   /** The last sequence of the log: it grows with everything that is published. */
   async lastSequence(): Promise<number> {
-    let last = 0;
-    for await (const { sequence } of this.entryLog.readBack(allSubjects, new AbortController().signal)) {
-      last = Math.max(last, sequence);
-    }
-    return last;
+    return await lastSequence(this.entryLog);
   }
 
   /** True once the first complete read is published. */
   get ready(): boolean {
-    return !this.publisher.needsCompleteRead;
+    return this.collector.isSettled;
   }
 
   /** Requests that the server had so far, without pings. */

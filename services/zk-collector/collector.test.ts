@@ -1,7 +1,7 @@
 import { describe, test } from "vitest";
 import { syncMarkerSubject } from "../../shared/model/subject.ts";
 import { CollectorRig, soon } from "./collector-rig.ts";
-import { recordedTree } from "./applications/recorded-tree-rig.ts";
+import { recordedTree } from "../../shared/dubbo/applications/recorded-tree-rig.ts";
 
 const orders = "com.acme.OrderService";
 const stock = "com.acme.StockService";
@@ -23,7 +23,7 @@ describe.concurrent("The collector of ZooKeeper", () => {
       subjects.push(subject);
     }
     expect(subjects.at(-1)).toBe(syncMarkerSubject("zookeeper", "default"));
-    expect(rig.collector.follower.means).toBe("one recursive watch");
+    expect(rig.view.follower.means).toBe("one recursive watch");
   });
 
   test("publishes a marker for a registry that has nothing, not even the root", async ({ expect }) => {
@@ -50,16 +50,15 @@ describe.concurrent("The collector of ZooKeeper", () => {
   });
 
   test("takes a node that is deleted and created again for no change", async ({ expect }) => {
-    await using rig = await CollectorRig.start({
-      fill: (registry) => [1, 2].forEach((instance) => registry.provide(orders, instance)),
-    });
+    // The last provider: its loss waits for 50 ms, which a busy machine keeps more easily than 2 ms.
+    await using rig = await CollectorRig.start({ fill: (registry) => registry.provide(orders, 1) });
     await expect.poll(() => rig.ready, soon).toBe(true);
     const before = await rig.lastSequence();
     rig.registry.withdraw(orders, 1);
     rig.registry.provide(orders, 1);
     // What comes after it is published: had the first been a change, it would be there by now.
     rig.registry.provide(stock, 3);
-    await expect.poll(() => rig.endpoints(), soon).toEqual({ [ordersHost]: "1 2", [stockHost]: "3" });
+    await expect.poll(() => rig.endpoints(), soon).toEqual({ [ordersHost]: "1", [stockHost]: "3" });
     expect(await rig.lastSequence()).toBe(before + 1);
   });
 

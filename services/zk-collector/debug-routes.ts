@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { compareCodePoints } from "../../shared/istio/mod.ts";
-import type { RegisteredInstance } from "./conversion/convert-interface.ts";
+import type { RegisteredInstance } from "../../shared/dubbo/conversion/convert-interface.ts";
 
 /** The instances of one interface by service key (`interface:group:version`), those that selectors leave out too. */
 export type RegisteredInterface = readonly [
@@ -10,7 +10,7 @@ export type RegisteredInterface = readonly [
 
 /**
  * The only part of slime's `/zk` that isn't on the stream: `/zk?registry_services=true`, the instances before
- * selection. `registered` answers those of one interface, or of all. The aggregator's `/zk` passes such a request on
+ * selection. `registered` returns the instances of one interface, or of all. The aggregator's `/zk` passes such a request on
  * to this one if it is in the same process; any other goes on to the next handler.
  */
 export function registeredInstancesRoutes(
@@ -31,7 +31,7 @@ export function registeredInstancesRoutes(
   return routes;
 }
 
-/** What Go's `strconv.ParseBool` takes for true. */
+/** Texts that Go's `strconv.ParseBool` takes for true. */
 function isTrueToGo(text: string | undefined): boolean {
   return text !== undefined && ["1", "t", "T", "true", "True", "TRUE"].includes(text);
 }

@@ -1,43 +1,59 @@
+import { getConnInfo } from "@hono/node-server/conninfo";
 import { Hono } from "hono";
-import type { SourcePublisher } from "./source-publisher.ts";
-
-/** What a collector shows of itself. */
-export interface CollectorStatus {
-  /** One line per cluster or connection of the source. */
-  readonly connections: readonly {
-    readonly name: string;
-    readonly synced: boolean;
-    readonly lastSuccessAgeMs: number | null;
-    readonly lastError: string | null;
-  }[];
-  /** Records of the registry that can't be used, by place. */
-  readonly invalidRecords: ReadonlyMap<string, string>;
-}
+import type { Context } from "hono";
+import { pageOf } from "../runtime/http-pages.ts";
+import type { SourceCollector } from "./source-collector.ts";
 
 /**
- * A collector's own routes: its state, what the mass-deletion guard holds, and the way to let that go.
- * `name` is the registry: `GET /collectors/eureka`, `GET /collectors/eureka/held`,
- * `POST /collectors/eureka/held/release`.
+ * A collector's own routes: its state, what the mass-deletion guard holds, and the way to let that go. The source
+ * `default` is found under its registry's name, every source under `<registry>/<source>` as well:
+ * `GET /collectors/eureka`, `GET /collectors/eureka/held`, `POST /collectors/eureka/held/release`.
  */
-export function collectorRoutes(
-  name: string,
-  publisher: SourcePublisher,
-  status: () => CollectorStatus,
-): Hono {
+export function collectorRoutes(collector: SourceCollector, signal: AbortSignal): Hono {
+  const { registry, source, view, publisher, share } = collector;
   const routes = new Hono();
-  routes.get(`/collectors/${name}`, (c) => {
-    const { connections, invalidRecords } = status();
-    return c.json({
-      published: publisher.size,
-      held: publisher.held().size,
-      connections,
-      invalidRecords: Object.fromEntries(invalidRecords),
+  const bases = [
+    `/collectors/${registry}/${source}`,
+    ...(source === "default" ? [`/collectors/${registry}`] : []),
+  ];
+  for (const base of bases) {
+    routes.get(base, (c) => {
+      const { connections, invalidRecords } = view.status();
+      return pageOf(c, {
+        published: publisher.size,
+        held: publisher.held().size,
+        refused: Object.fromEntries(publisher.refusals),
+        member: share.member,
+        share: share.portion,
+        term: share.term === undefined ? null : { number: share.term.number, members: share.term.members },
+        unsettled: share.unsettled,
+        connections,
+        invalidRecords: Object.fromEntries(invalidRecords),
+      });
     });
-  });
-  routes.get(`/collectors/${name}/held`, (c) => {
-    const held = [...publisher.held()].map(([subject, heldMs]) => ({ subject, heldMs: Math.round(heldMs) }));
-    return c.json({ held });
-  });
-  routes.post(`/collectors/${name}/held/release`, (c) => c.json({ released: publisher.releaseHeld() }));
+    routes.get(`${base}/held`, (c) => {
+      const held = [...publisher.held()].map(([subject, heldMs]) => ({
+        subject,
+        heldMs: Math.round(heldMs),
+      }));
+      return pageOf(c, { held });
+    });
+    routes.post(`${base}/held/release`, async (c) => {
+      const released = publisher.held().size;
+      await share.requestRelease(callerOf(c), signal);
+      return c.json({ released });
+    });
+  }
+  if (view.routes !== undefined) routes.route("/", view.routes);
   return routes;
+}
+
+/** Who asks, for the log: the address of the other end. */
+function callerOf(c: Context): string {
+  try {
+    return getConnInfo(c).remote.address ?? "unknown";
+  } catch {
+    // Not served over a socket.
+    return "this process";
+  }
 }

@@ -1,7 +1,7 @@
 import type { Manifest } from "../model/manifest.ts";
 import type { Change } from "./publish-change.ts";
 
-/** What one publish did, for logs and metrics. The figures count ServiceEntries; Sidecars have their own. */
+/** The effects of one publish, for logs and metrics. The figures count ServiceEntries; Sidecars have their own. */
 export interface PublishSummary {
   readonly created: number;
   readonly updated: number;
@@ -13,7 +13,7 @@ export interface PublishSummary {
   readonly sidecars?: SidecarSummary;
 }
 
-/** What one publish did to Sidecars. They have no endpoints, so they are never emptied. */
+/** The effects of one publish on Sidecars. They have no endpoints, so they are never emptied. */
 export interface SidecarSummary {
   readonly created: number;
   readonly updated: number;
@@ -43,9 +43,9 @@ export class SummaryCounts {
   }
 }
 
-/** How many of the manifests are ServiceEntries: what {@link SummaryCounts.summary} takes as offered. */
-export function countServiceEntries(manifests: Iterable<Manifest>): number {
+/** How many of the offers are ServiceEntries: what {@link SummaryCounts.summary} takes as offered. */
+export function countServiceEntries(offers: Iterable<{ readonly manifest: Manifest }>): number {
   let count = 0;
-  for (const { kind } of manifests) if (kind === "ServiceEntry") count++;
+  for (const { manifest } of offers) if (manifest.kind === "ServiceEntry") count++;
   return count;
 }

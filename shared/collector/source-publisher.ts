@@ -1,153 +1,232 @@
-import type { EntryLog, LogRecord, PublishResult } from "../entry-log/entry-log.ts";
-import type { Manifest, SidecarManifest } from "../model/manifest.ts";
-import { manifestBytes } from "../model/manifest-bytes.ts";
-import { decodeSubject, encodeSubject, sourceFilter, syncMarkerSubject } from "../model/subject.ts";
+import type { EntryLog } from "../entry-log/entry-log.ts";
+import type { Manifest } from "../model/manifest.ts";
+import { encodeSubject, syncMarkerSubject } from "../model/subject.ts";
 import { createSyncMarker } from "../model/sync-marker.ts";
-import { MeshError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/log.ts";
-import { LastContents } from "./last-contents.ts";
-import { mergeHeld } from "./merge-held.ts";
+import { Turns } from "../runtime/turns.ts";
+import { ChangeSender } from "./change-sender.ts";
+import type { PublishBasis } from "./change-sender.ts";
+import { HeldLosses } from "./held-losses.ts";
+import type { PublishedEntry } from "./known-entry.ts";
+import type { Offer, PreparedOffer } from "./offers.ts";
 import { tombstone } from "./publish-change.ts";
 import type { Change } from "./publish-change.ts";
-import { countServiceEntries, SummaryCounts } from "./publish-summary.ts";
+import { countServiceEntries } from "./publish-summary.ts";
 import type { PublishSummary } from "./publish-summary.ts";
-import { PublishedEntries } from "./published-entries.ts";
-import { emptied, manifestHash, manifestsOf } from "./published-entry.ts";
-import { ShrinkGuard } from "./shrink-guard.ts";
+import { manifestHash, readManifest } from "./published-entry.ts";
+import type { PublishedState } from "./published-state.ts";
 import type { ShrinkPolicy } from "./shrink-guard.ts";
+import type { Unit } from "./unit.ts";
+import type { Share } from "./work-share.ts";
 
 /** How a source publishes. */
 export interface SourcePublisherOptions {
   readonly entryLog: EntryLog;
   readonly registry: string;
   readonly source: string;
+  /** The source's part of the stream. Its owner applies the log's events. */
+  readonly state: PublishedState;
+  /** The units that this replica may publish. */
+  readonly share: Share;
   readonly guard: ShrinkPolicy;
   /** A service without endpoints is deleted after this time, in milliseconds; 0 keeps it for ever. */
   readonly keepEmptyMs: number;
-  /** While this is true, a service that isn't in a complete read keeps its endpoints. */
-  readonly keepsMissing?: () => boolean;
+  /** What is gone is deleted at once, whatever its kind; see `RegistryView.deletesGone`. */
+  readonly deletesGone?: boolean | undefined;
+  /** Where this process serves HTTP, for the hints in its log. */
+  readonly httpUrl: () => string | undefined;
   readonly log: Logger;
 }
 
-const batchSize = 1000;
+/** The result of one publish. */
+export interface Published {
+  readonly summary: PublishSummary;
+  /** Units with a resource that the log refused for now: to be offered again. */
+  readonly refused: ReadonlySet<Unit>;
+  /** True if this replica may not publish any more under the term that it knows. */
+  readonly fenced: boolean;
+}
 
 /**
- * Publishes one source's resources: compares with what is on the stream, publishes only differences, and never lets
- * a service vanish by accident. The state is the stream itself: a new publisher reads back what the last one left.
+ * Publishes one source's resources: compares with what is on the stream, publishes only differences of units that
+ * this replica owns, and never lets a service vanish by accident (the promises are in ARCHITECTURE.md). It has no state
+ * of its own but the losses that the mass-deletion guard holds: the rest is the stream, which it follows.
  *
  * Calls must not overlap; a collector has one loop.
  */
-export class SourcePublisher implements Disposable {
+export class SourcePublisher {
   readonly #options: SourcePublisherOptions;
-  readonly #guard: ShrinkGuard;
-  readonly #published = new PublishedEntries();
-  readonly #lastContents: LastContents;
-  readonly #stopWatching: () => void;
-  /** Sidecars that a read-back found and that nobody has asked for. */
-  #foundSidecars: SidecarManifest[] = [];
-  #needsReadBack = true;
-  #markerDue = true;
+  readonly #losses: HeldLosses;
+  readonly #sender: ChangeSender;
+  #markerRefusal: string | undefined;
 
   constructor(options: SourcePublisherOptions) {
     this.#options = options;
-    this.#guard = new ShrinkGuard(options.guard);
-    this.#lastContents = new LastContents(options.entryLog, options.log);
-    this.#stopWatching = options.entryLog.onReset((reason) => {
-      options.log.warn({ reason }, "entry log was reset, everything is compared and published again");
-      this.#needsReadBack = true;
-      this.#markerDue = true;
-    });
-  }
-
-  /** True when the next publish has to be a {@link publishAll}: at the start, and after the entry log was reset. */
-  get needsCompleteRead(): boolean {
-    return this.#needsReadBack || this.#markerDue;
+    this.#losses = new HeldLosses(options);
+    const { entryLog, share: { member }, state, log } = options;
+    const heldContent = (subject: string) => this.#losses.contentOf(subject);
+    this.#sender = new ChangeSender({ entryLog, member, state, heldContent, log });
   }
 
   /** Subjects whose losses are held back, with the milliseconds that they have been held. */
   held(): ReadonlyMap<string, number> {
     const now = performance.now();
-    return new Map(Array.from(this.#guard.held, ([subject, since]) => [subject, now - since]));
+    return new Map(Array.from(this.#losses.subjects, ([subject, since]) => [subject, now - since]));
   }
 
-  /** True while there are services without endpoints, whose time runs out some day. */
-  get keepsEmpty(): boolean {
-    return this.#lastContents.known.size > 0;
+  /** True while the guard holds something. */
+  get isHolding(): boolean {
+    return this.#losses.subjects.size > 0;
   }
 
-  /** Lets held losses through at the next complete read. Answers how many were held. */
+  /** Lets held losses through at the next comparison. Returns how many were held. */
   releaseHeld(): number {
-    return this.#guard.release();
+    return this.#losses.release();
   }
 
-  /** Published resources of this source. */
+  /** Resources of this source that are known. */
   get size(): number {
-    return this.#published.size;
+    return this.#options.state.size;
+  }
+
+  /** Subjects that the log refused at the last attempt, with its reasons. */
+  get refusals(): ReadonlyMap<string, string> {
+    return this.#sender.refusals;
+  }
+
+  /** Completes an offer by what {@link publishAll} asks of it. */
+  prepare({ unit, manifest }: Offer): PreparedOffer {
+    const hash = this.#options.share.owns(unit) ? manifestHash(manifest) : undefined;
+    return { unit, manifest, subject: this.#subjectOf(manifest), hash };
   }
 
   /**
-   * Reads back what is published, if that is due ({@link publishAll} does, too), and answers the Sidecars that were
-   * found since the last call: a collector that generates Sidecars keeps its state in them.
+   * Compares a complete read with the stream. `offers` is all that the source has, of every unit, in the order in
+   * which it is published: the guard measures the whole, also where other replicas publish. A ServiceEntry that is
+   * published and not offered has lost its endpoints, as far as the guard lets it and `keepsMissing` doesn't forbid
+   * it. Other resources that aren't offered stay as they are: {@link publishUnits} and {@link deleteNamed} know more.
+   *
+   * `isRead`: only these units were read, and `offers` has no others. Resources of the rest stay, and so do resources
+   * whose unit isn't known: they may belong to the rest.
+   *
+   * `isMassLoss`: see {@link ShrinkGuard.review}.
+   *
+   * The guard's review is in the turn of the call; what follows it is in turns of the event loop.
    */
-  async readBack(signal: AbortSignal): Promise<readonly SidecarManifest[]> {
-    if (this.#needsReadBack) await this.#readBack(signal);
-    const found = this.#foundSidecars;
-    this.#foundSidecars = [];
-    return found;
-  }
-
-  /**
-   * Publishes a complete read: `manifests` is all that the source has, in the order in which it is published. A
-   * ServiceEntry that is published and not in it has lost its endpoints, as far as the guard lets it. Other resources
-   * that aren't in it stay as they are: {@link publishChanges} deletes them. Ends with a sync marker if one is due.
-   */
-  async publishAll(manifests: Iterable<Manifest>, signal: AbortSignal): Promise<PublishSummary> {
-    if (this.#needsReadBack) await this.#readBack(signal);
-    const read = new Map<string, Manifest>();
-    for (const manifest of manifests) read.set(this.#subjectOf(manifest), manifest);
-    const held = this.#guard.review(this.#published.compare(read), performance.now());
-    await this.#lastContents.keep(held.keys(), signal);
-    const changes: Change[] = [];
-    for (const [subject, manifest] of read) this.#addUpsert(changes, subject, manifest);
-    const keepsMissing = this.#options.keepsMissing?.() === true;
-    for (const subject of this.#published.subjects()) {
-      if (read.has(subject) || held.has(subject) || keepsMissing) continue;
-      if (decodeSubject(subject)?.kind === "ServiceEntry") this.#addMissing(changes, subject);
-    }
-    const summary = await this.#publish(changes, countServiceEntries(read.values()), signal);
-    if (held.size > 0) this.#reportHeld(held);
-    if (this.#markerDue && !this.#needsReadBack) await this.#publishMarker(signal);
-    return summary;
-  }
-
-  /**
-   * Publishes changes that the registry itself named, in this order. `gone` are ServiceEntries that have no endpoint
-   * any more; the guard isn't asked, because the registry said so instance by instance. What it holds stays held.
-   * Resources of other kinds among `gone` have no endpoints to lose: they are deleted at once.
-   */
-  async publishChanges(
-    upserts: Iterable<Manifest>,
-    gone: Iterable<{ readonly kind: string; readonly namespace: string; readonly name: string }>,
+  async publishAll(
+    offers: Iterable<PreparedOffer>,
+    keepsMissing: boolean,
     signal: AbortSignal,
-  ): Promise<PublishSummary> {
-    if (this.#needsReadBack) {
-      throw new MeshError("entry-log-unavailable", "A complete read must be published first");
+    isRead?: (unit: Unit) => boolean,
+    isMassLoss = false,
+  ): Promise<Published> {
+    const { state, share } = this.#options;
+    const basis = this.#basis();
+    const read = new Map<string, PreparedOffer>();
+    for (const offer of offers) read.set(offer.subject, offer);
+    const missing = (subject: string, unit: Unit | undefined) => {
+      if (isRead === undefined || (unit !== undefined && isRead(unit))) return 0;
+      return share.owns(unit ?? subject) ? "unread" : "foreign";
+    };
+    this.#losses.review(state.compare(read, missing), isMassLoss);
+    const notOffered: { readonly subject: string; readonly stays: boolean }[] = [];
+    for (const [subject, entry] of state.entries) {
+      if (read.has(subject) || !share.owns(entry.unit ?? subject)) continue;
+      const isHeld = this.#losses.subjects.has(subject);
+      const stays = isHeld || keepsMissing || missing(subject, entry.unit) !== 0 || !this.#mayGo(entry);
+      notOffered.push({ subject, stays });
     }
     const changes: Change[] = [];
-    const offered = [...upserts];
-    for (const manifest of offered) this.#addUpsert(changes, this.#subjectOf(manifest), manifest);
-    for (const id of gone) {
-      const { registry, source } = this.#options;
-      const subject = encodeSubject({ ...id, registry, source });
-      if (this.#published.get(subject) === undefined || this.#guard.held.has(subject)) continue;
-      if (id.kind === "ServiceEntry") this.#addMissing(changes, subject);
-      else changes.push(tombstone(id.kind, subject));
+    const turns = new Turns();
+    for (const [subject, offer] of read) {
+      if (turns.isOver) await turns.next();
+      state.setUnit(subject, offer.unit);
+      if (share.owns(offer.unit)) this.#addUpsert(changes, offer);
     }
-    return await this.#publish(changes, countServiceEntries(offered), signal);
+    for (const { subject, stays } of notOffered) {
+      if (turns.isOver) await turns.next();
+      const entry = state.entries.get(subject);
+      if (entry === undefined) continue;
+      const unit = entry.unit ?? subject;
+      if (stays) this.#addLost(changes, subject, entry, unit);
+      else this.#addMissing(changes, subject, entry, unit);
+    }
+    return await this.#publish(changes, read.values(), basis, signal);
   }
 
-  [Symbol.dispose](): void {
-    this.#stopWatching();
+  /**
+   * Publishes units that the registry itself named, in this order. What a unit became before and doesn't now has lost
+   * its endpoints (unless `keepsMissing`); the guard isn't asked, because the registry said so. What it holds stays
+   * held. Units that this replica doesn't own are passed over.
+   */
+  async publishUnits(
+    units: ReadonlyMap<Unit, readonly Manifest[]>,
+    keepsMissing: boolean,
+    signal: AbortSignal,
+  ): Promise<Published> {
+    const { state, share } = this.#options;
+    const changes: Change[] = [];
+    const offers: Offer[] = [];
+    for (const [unit, manifests] of units) {
+      if (!share.owns(unit)) continue;
+      const offered = new Set<string>();
+      for (const manifest of manifests) {
+        const specText = JSON.stringify(manifest.spec);
+        const hash = manifestHash(manifest, specText);
+        const offer = { unit, manifest, subject: this.#subjectOf(manifest), hash, specText };
+        offered.add(offer.subject);
+        offers.push(offer);
+        this.#addUpsert(changes, offer);
+      }
+      if (keepsMissing) continue;
+      for (const subject of state.subjectsOf(unit)) {
+        const entry = state.entries.get(subject);
+        if (offered.has(subject) || entry === undefined || !this.#mayGo(entry)) continue;
+        if (this.#losses.subjects.has(subject)) continue;
+        this.#addMissing(changes, subject, entry, unit);
+      }
+    }
+    return await this.#publish(changes, offers, this.#basis(), signal);
+  }
+
+  /** Deletes resources without endpoints (Sidecars) that the collector names; there is nothing that they could lose. */
+  async deleteNamed(
+    names: Iterable<
+      { readonly kind: string; readonly namespace: string; readonly name: string; readonly unit: Unit }
+    >,
+    signal: AbortSignal,
+  ): Promise<Published> {
+    const { registry, source, state, share } = this.#options;
+    const changes = new Map<string, Change>();
+    for (const { kind, namespace, name, unit } of names) {
+      const subject = encodeSubject({ kind, namespace, name, registry, source });
+      if (share.owns(unit) && state.entries.has(subject)) {
+        changes.set(subject, tombstone(kind, subject, unit));
+      }
+    }
+    return await this.#publish([...changes.values()], [], this.#basis(), signal);
+  }
+
+  /** Says that the source has been read and published completely. False if this replica may not say so. */
+  async publishMarker(signal: AbortSignal): Promise<boolean> {
+    const { entryLog, registry, source, state, share, log } = this.#options;
+    const { fence } = share;
+    if (fence === undefined) return false;
+    const marker = createSyncMarker(registry, source, state.size, this.#losses.subjects.size, state.streamId);
+    const data = Buffer.from(JSON.stringify(marker));
+    const [result] = await entryLog.publish(
+      [{ subject: syncMarkerSubject(registry, source), data, fence }],
+      signal,
+    );
+    const reason = result?.status === "refused" || result?.status === "rejected" ? result.reason : undefined;
+    if (reason !== undefined && reason !== this.#markerRefusal) {
+      log.error(
+        { reason },
+        "the entry log refuses the source's sync marker: new aggregators wait for it; the collector tries again",
+      );
+    }
+    this.#markerRefusal = reason;
+    return result?.status === "stored";
   }
 
   #subjectOf(manifest: Manifest): string {
@@ -155,142 +234,56 @@ export class SourcePublisher implements Disposable {
     return encodeSubject({ ...manifest.metadata, kind: manifest.kind, registry, source });
   }
 
-  async #readBack(signal: AbortSignal): Promise<void> {
-    const { entryLog, registry, source, log } = this.#options;
-    this.#needsReadBack = false;
-    const before = new Map(this.#lastContents.known);
-    this.#published.clear();
-    this.#foundSidecars = [];
-    try {
-      const entries = entryLog.readBack(sourceFilter(registry, source), signal);
-      for await (const { subject, sequence, manifest } of manifestsOf(entries, log)) {
-        const entry = this.#published.remember(subject, sequence, manifest, manifestHash(manifest));
-        if (entry.emptySince !== undefined) this.#lastContents.set(subject, manifest);
-        if (manifest.kind === "Sidecar") this.#foundSidecars.push(manifest);
-      }
-    } catch (error) {
-      this.#needsReadBack = true;
-      throw error;
-    }
-    // What only the lost stream knew goes back onto it: nothing is deleted because a stream was.
-    const lost = [...before].filter(([subject]) => this.#published.get(subject) === undefined);
-    const changes = lost.map(([subject, manifest]): Change => (
-      { kind: manifest.kind, subject, manifest, hash: manifestHash(manifest), what: "created" }
-    ));
-    await this.#publish(changes, 0, signal);
-    log.info({ entries: this.#published.size }, "read back what is published");
+  #basis(): PublishBasis {
+    const { share: { fence }, state: { resets } } = this.#options;
+    return { fence, resets };
   }
 
-  #addUpsert(changes: Change[], subject: string, read: Manifest): void {
-    const before = this.#published.get(subject);
-    const held = this.#guard.held.has(subject) ? this.#lastContents.known.get(subject) : undefined;
-    if (held === undefined) this.#lastContents.delete(subject);
-    const manifest = held === undefined ? read : mergeHeld(held, read);
-    const hash = manifestHash(manifest);
-    if (before?.contentHash === hash) return;
-    changes.push({
-      kind: manifest.kind,
-      subject,
-      manifest,
-      hash,
-      what: before === undefined ? "created" : "updated",
-    });
+  #addUpsert(changes: Change[], offer: PreparedOffer): void {
+    const { subject, unit } = offer;
+    const before = this.#options.state.entries.get(subject);
+    const manifest = this.#losses.complete(subject, offer.manifest);
+    const isAsOffered = manifest === offer.manifest;
+    const hash = isAsOffered && offer.hash !== undefined ? offer.hash : manifestHash(manifest);
+    const isStored = before !== undefined && before.sequence > 0 && before.contentHash === hash;
+    if (isStored && before.statedUnit === unit) return;
+    const what = before === undefined ? "created" : "updated";
+    const specText = isAsOffered ? offer.specText : undefined;
+    changes.push({ kind: manifest.kind, subject, unit, manifest, hash, specText, what });
   }
 
-  #addMissing(changes: Change[], subject: string): void {
-    const before = this.#published.get(subject);
-    if (before === undefined) return;
-    const { keepEmptyMs } = this.#options;
-    if (before.emptySince === undefined) {
-      changes.push({ ...tombstone("ServiceEntry", subject), what: "emptied" });
-    } else if (keepEmptyMs > 0 && Date.now() - Date.parse(before.emptySince) >= keepEmptyMs) {
-      changes.push(tombstone("ServiceEntry", subject));
-    }
+  /** Of other kinds the collector itself says what is gone, see {@link deleteNamed}. */
+  #mayGo({ kind }: PublishedEntry): boolean {
+    return kind === "ServiceEntry" || this.#options.deletesGone === true;
   }
 
-  async #publish(changes: readonly Change[], offered: number, signal: AbortSignal): Promise<PublishSummary> {
-    const counts = new SummaryCounts();
-    for (let start = 0; start < changes.length; start += batchSize) {
-      const completed = await Promise.all(
-        changes.slice(start, start + batchSize).map((change) => this.#withContent(change, signal)),
-      );
-      const batch = completed.filter((change) => change !== undefined);
-      const records = batch.map(({ subject, manifest }): LogRecord => ({
-        subject,
-        data: manifest === undefined ? null : manifestBytes(manifest),
-        expectedSequence: this.#published.get(subject)?.sequence ?? 0,
-      }));
-      const results = await this.#options.entryLog.publish(records, signal);
-      for (const [index, change] of batch.entries()) {
-        const result = results[index];
-        if (result !== undefined && this.#settle(change, result)) counts.add(change);
-      }
-    }
-    return counts.summary(offered, this.#guard.held.size);
+  #addMissing(changes: Change[], subject: string, entry: PublishedEntry, unit: Unit): void {
+    const { keepEmptyMs, deletesGone } = this.#options;
+    if (deletesGone === true) changes.push(tombstone(entry.kind, subject, unit));
+    else if (entry.emptySince === undefined) {
+      changes.push({ ...tombstone("ServiceEntry", subject, unit), what: "emptied" });
+    } else if (keepEmptyMs > 0 && Date.now() - Date.parse(entry.emptySince) >= keepEmptyMs) {
+      changes.push(tombstone("ServiceEntry", subject, unit));
+    } else this.#addLost(changes, subject, entry, unit);
   }
 
-  /** Completes a change: the time of creation, and for an emptied service its last content. Undefined if that is lost. */
-  async #withContent(change: Change, signal: AbortSignal): Promise<Change | undefined> {
-    const now = new Date().toISOString();
-    const creationTimestamp = this.#published.get(change.subject)?.creationTimestamp ?? now;
-    let { manifest, hash } = change;
-    if (change.what === "emptied") {
-      const last = await this.#lastContents.of(change.subject, signal);
-      if (last === undefined) return undefined;
-      manifest = emptied(last, now);
-      hash = manifestHash(manifest);
-    }
-    if (manifest === undefined) return change;
-    return {
-      ...change,
-      hash,
-      manifest: { ...manifest, metadata: { ...manifest.metadata, creationTimestamp } },
-    };
+  /** Copies resources that only the lost stream had onto the new one: a lost stream deletes no resource. */
+  #addLost(changes: Change[], subject: string, entry: PublishedEntry, unit: Unit): void {
+    if (entry.sequence > 0) return;
+    const manifest = readManifest(entry.data);
+    if (manifest === undefined) return;
+    changes.push({ kind: entry.kind, subject, unit, manifest, hash: entry.contentHash, what: "created" });
   }
 
-  /** Takes note of what the log answered to one change; true if it was stored. */
-  #settle({ subject, manifest, hash, what }: Change, result: PublishResult): boolean {
-    const { log } = this.#options;
-    switch (result.status) {
-      case "conflict":
-        log.warn({ subject }, "another collector wrote this resource, it is read back and compared again");
-        this.#needsReadBack = true;
-        return false;
-      case "rejected":
-        log.error({ subject, reason: result.reason }, "the entry log refuses this resource, it is skipped");
-        return false;
-      case "stored":
-        if (manifest === undefined) {
-          this.#published.delete(subject);
-          this.#lastContents.delete(subject);
-        } else {
-          this.#published.remember(subject, result.sequence, manifest, hash);
-          if (what === "emptied") this.#lastContents.set(subject, manifest);
-        }
-        return true;
-    }
-  }
-
-  #reportHeld(held: ReadonlyMap<string, number>): void {
-    this.#options.log.warn(
-      { held: held.size, examples: [...held.keys()].slice(0, 5) },
-      "the registry lost more than the guard lets through at once; the old endpoints stay until they return, " +
-        "the hold time is over, or POST /held/release",
-    );
-  }
-
-  async #publishMarker(signal: AbortSignal): Promise<void> {
-    const { entryLog, registry, source } = this.#options;
-    const marker = createSyncMarker(registry, source, this.#published.size);
-    this.#markerDue = false;
-    try {
-      await entryLog.publish(
-        [{ subject: syncMarkerSubject(registry, source), data: Buffer.from(JSON.stringify(marker)) }],
-        signal,
-      );
-    } catch (error) {
-      this.#markerDue = true;
-      throw error;
-    }
+  /** `basis`: of the moment for which the changes were made; a later term or stream must not take them. */
+  async #publish(
+    changes: readonly Change[],
+    offered: Iterable<Offer>,
+    basis: PublishBasis,
+    signal: AbortSignal,
+  ): Promise<Published> {
+    const { counts, refused, fenced } = await this.#sender.send(changes, basis, signal);
+    const summary = counts.summary(countServiceEntries(offered), this.#losses.subjects.size);
+    return { summary, refused, fenced };
   }
 }

@@ -1,6 +1,7 @@
+import { maskUserInfo } from "../runtime/mask.ts";
 import { describeValue } from "./secrets.ts";
 
-/** A place in a text, both numbers from 1. `document` is the file, or `file#data.cfg` for a text inside it. */
+/** A place in a text, both numbers from 1. `document` is the file, or `file#binaryData.cfg` for a text packed in it. */
 export interface Place {
   readonly document: string;
   readonly line: number;
@@ -25,13 +26,16 @@ export function unexpected(expected: string, found: unknown, key: KeyPath): stri
   return `expected ${expected}, found ${describeValue(found, key)}`;
 }
 
-/** A path as people write it: `eurekaSource.servers[0].address`; names that aren't plain are quoted in brackets. */
+/**
+ * A path as people write it: `eurekaSource.servers[0].address`; names that aren't plain are quoted in brackets. A URL
+ * that slipped into the place of a key keeps its secrets.
+ */
 export function pathText(path: KeyPath): string {
   let text = "";
   for (const step of path) {
     if (typeof step === "number") text += `[${step}]`;
     else if (/^[\w$-]+$/.test(step)) text += text === "" ? step : `.${step}`;
-    else text += `[${JSON.stringify(step)}]`;
+    else text += `[${JSON.stringify(maskUserInfo(step))}]`;
   }
   return text;
 }

@@ -44,7 +44,9 @@ const goTrue: ReadonlySet<string> = new Set(["1", "t", "T", "TRUE", "true", "Tru
 
 /** Reads {@link ConversionEnvironment}. Never throws: slime takes any value of these variables. */
 export function readConversionEnvironment(env: Environment): ConversionEnvironment {
-  const [region = "", zone = "", subzone = ""] = (env["LOCALITY_LABELS"] ?? "").split(",");
+  const [region = "", zone = "", ...subzones] = (env["LOCALITY_LABELS"] ?? "").split(",");
+  // As in slime, which splits into three: a fourth comma is a part of the last key.
+  const subzone = subzones.join(",");
   return Object.freeze({
     seLabelSelectorKeys: Object.freeze(labelSelectorKeys(env["SE_LABEL_SELECTOR_KEYS"] ?? "app")),
     localityLabels: Object.freeze({ region, zone, subzone }),
@@ -61,22 +63,24 @@ export function readConversionEnvironment(env: Environment): ConversionEnvironme
 
 function labelSelectorKeys(text: string): LabelSelectorKey[] {
   return text.split(",").flatMap((item) => {
-    const [key = "", label, append] = item.split(":");
+    const [key = "", label = "", ...more] = item.split(":");
     if (key === "") return [];
     return [Object.freeze({
       key,
-      label: label === undefined || label === "" ? key : label,
-      append: append === "append",
+      label: label === "" ? key.replace(/^\$/, "") : label,
+      append: more.join(":") === "append",
     })];
   });
 }
 
-/** Items without `=` are skipped; what follows a second `=` is ignored. */
+/** Items without `=` are skipped; what follows a second `=` is ignored. Of several for one label the last counts. */
 function labelCopies(text: string): LabelCopy[] {
-  return text.split(",").flatMap((item) => {
+  const copies = new Map<string, LabelCopy>();
+  for (const item of text.split(",")) {
     const [from, to] = item.split("=");
-    return from === undefined || to === undefined ? [] : [Object.freeze({ from, to })];
-  });
+    if (from !== undefined && to !== undefined) copies.set(from, Object.freeze({ from, to }));
+  }
+  return [...copies.values()];
 }
 
 /** `k=v,k2=v2`, split at the first `=`, nothing trimmed. */

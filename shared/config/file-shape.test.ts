@@ -79,9 +79,48 @@ describe("findBlock", () => {
     expect(warnings.map(({ message }) => message)).toEqual(["there is nothing here, so every source is off"]);
   });
 
+  it("knows the ConfigMap of slime's README, which has no kind", () => {
+    const { shape, config, errors } = inspect(
+      { apiVersion: "v1", data: { cfg: bundle, cfg_meshregistry: moduleText } },
+    );
+    expect({ shape, errors }).toEqual({ shape: "config-map", errors: [] });
+    expect(config?.eurekaSource.enabled).toBe(true);
+  });
+
+  it("says which keys beside LEGACY have no effect", () => {
+    const { warnings } = inspect({
+      kind: "meshregistry",
+      enable: false,
+      global: { misc: { "aux-addr": ":8081" }, log: { logLevel: "info" } },
+      general: { LEGACY: { EurekaSource: { Enabled: true, Address: ["http://a"], LabelPatch: false } } },
+    });
+    expect(warnings.map(formatIssue)).toEqual([
+      "f.yaml:2:9: enable: this key has no effect here: slime would not run the module, and it is run",
+      "f.yaml:5:15: global.misc.aux-addr: this key has no effect here: set http.address in general.LEGACY " +
+      "(slime's port is 8081, which is also our default)",
+      "f.yaml:7:15: global.log.logLevel: this key has no effect here: set the environment variable LOG_LEVEL",
+    ]);
+  });
+
+  it.each([
+    ["a literal block", (text: string) => stringify(configMap({ cfg: text }))],
+    ["JSON on one line", (text: string) => JSON.stringify(configMap({ cfg: text }))],
+    ["JSON as kubectl writes it", (text: string) => JSON.stringify(configMap({ cfg: text }), undefined, 4)],
+    [
+      "a literal block after a comment and blank lines",
+      (text: string) => `# one\nkind: ConfigMap\n\ndata:\n  cfg: |-\n\n\n${text.replaceAll(/^/gm, "     ")}`,
+    ],
+  ])("counts lines and columns in the file that was given: %s", (_, write) => {
+    const file = write(moduleText.replace("15s", "four"));
+    const [error = ""] = inspect(file).errors;
+    const [, line, column] = /^f\.yaml:(\d+):(\d+): data\.cfg\.general/.exec(error) ?? [];
+    const found = file.split("\n")[Number(line) - 1]?.slice(Number(column) - 1);
+    expect(found).toMatch(/^four/);
+  });
+
   it("finds the place inside a ConfigMap's text", () => {
     expect(inspect(configMap({ cfg: moduleText.replace("15s", "15") })).errors).toEqual([
-      "f.yaml#data.cfg:10:22: data.cfg.general.LEGACY.EurekaSource.RefreshPeriod: expected a duration as Go writes " +
+      "f.yaml:18:26: data.cfg.general.LEGACY.EurekaSource.RefreshPeriod: expected a duration as Go writes " +
       'it, in quotes and with a unit, such as "15s" or "1m30s", found 15 (a number)',
     ]);
   });
@@ -93,7 +132,7 @@ describe("findBlock", () => {
       configMap({ cfg: moduleText, cfg_b: moduleText }),
       "found data.cfg.general.LEGACY and data.cfg_b.general.LEGACY",
     ],
-    [configMap({ cfg: "{" }), "f.yaml#data.cfg:1:"],
+    [configMap({ cfg: "{" }), "f.yaml:8:10: data.cfg: expected YAML or JSON"],
     [
       configMap({}, { cfg: Buffer.from([0x1f, 0x8b, 1, 2]).toString("base64") }),
       "binaryData.cfg: expected base64 of a gzip",

@@ -1,15 +1,19 @@
 import type { z } from "zod";
 import { pathText } from "./config-issue.ts";
 import type { KeyPath } from "./config-issue.ts";
+import { compareCodePoints } from "../istio/mod.ts";
 import { nearest } from "./nearest.ts";
-import { elementOf, isList, isObject, keysOf } from "./schema-walk.ts";
-import { slimeName } from "./slime-names.ts";
+import { elementOf, isList, isObject, keysOf } from "./schema/schema-walk.ts";
+import { slimeName } from "./slime/slime-names.ts";
 
 /** Something about a key, by its path as written. */
 export interface KeyFinding {
   readonly written: KeyPath;
   readonly message: string;
 }
+
+/** Unknown keys that are named; a file of another kind may have thousands. */
+const namedUnknownKeys = 20;
 
 /** A file's data under our own keys. */
 export interface MatchedKeys {
@@ -25,12 +29,14 @@ export interface MatchedKeys {
 }
 
 /**
- * Brings data under our keys. `exact` takes keys as they are; otherwise Go's rules for JSON hold: keys in any case,
- * the later of two equal ones wins (objects merge), and null empties lists and maps and leaves anything else at its
- * default. In our own file null leaves every default.
+ * Brings data under our keys. `exact` takes keys as they are; otherwise slime's rules hold: keys in any case, of two
+ * equal ones the one that sorts last wins (slime's configuration goes through a protobuf Struct, which is sorted; objects
+ * merge), and null empties lists and maps and leaves anything else at its default. In our own file null leaves every
+ * default.
  */
 export function matchKeys(schema: z.core.$ZodType, data: unknown, exact: boolean): MatchedKeys {
   const unknown: KeyFinding[] = [];
+  let unknownKeys = 0;
   const repeated: KeyFinding[] = [];
   const writtenPaths = new Map<string, KeyPath>();
 
@@ -41,14 +47,21 @@ export function matchKeys(schema: z.core.$ZodType, data: unknown, exact: boolean
     const element = elementOf(of);
     if (element === undefined) return value;
     if (Array.isArray(value)) {
-      return value.map((item: unknown, index) => match(element, item, [...path, index], [...written, index]));
+      return value.map((item: unknown, index) =>
+        match(element, valueOf(element, item), [...path, index], [...written, index])
+      );
     }
     if (!isObject(value) || isList(of)) return value;
     return Object.fromEntries(
       Object.entries(value).map((
         [key, item],
-      ) => [key, match(element, item, [...path, key], [...written, key])]),
+      ) => [key, match(element, valueOf(element, item), [...path, key], [...written, key])]),
     );
+  }
+
+  /** An element of a list or a map; null where nothing is meant by it stays, and is found to be no value. */
+  function valueOf(of: z.core.$ZodType, item: unknown): unknown {
+    return item === null ? whatNullMeans(of, exact) ?? null : item;
   }
 
   function matchObject(
@@ -60,10 +73,13 @@ export function matchKeys(schema: z.core.$ZodType, data: unknown, exact: boolean
     const names = new Map(Object.keys(keys).map((key) => [exact ? key : key.toLowerCase(), key]));
     const result: Record<string, unknown> = {};
     const seen = new Set<string>();
-    for (const [given, item] of Object.entries(value)) {
+    const entries = Object.entries(value);
+    if (!exact) entries.sort(([a], [b]) => compareCodePoints(a, b));
+    for (const [given, item] of entries) {
       const key = names.get(exact ? given : given.toLowerCase());
       const of = key === undefined ? undefined : keys[key];
       if (key === undefined || of === undefined) {
+        if (++unknownKeys > namedUnknownKeys) continue;
         const spelled = exact ? Object.keys(keys) : Object.keys(keys).map(slimeName);
         unknown.push({ written: [...written, given], message: unknownKey(given, spelled, written) });
         continue;
@@ -71,7 +87,9 @@ export function matchKeys(schema: z.core.$ZodType, data: unknown, exact: boolean
       if (seen.has(key)) {
         repeated.push({
           written: [...written, given],
-          message: "this key is given twice in different case; the later one wins, so remove the other",
+          message:
+            "this key is given twice in different case; the one that sorts last wins (lower case is after " +
+            "upper case), so remove the other",
         });
       }
       seen.add(key);
@@ -84,6 +102,9 @@ export function matchKeys(schema: z.core.$ZodType, data: unknown, exact: boolean
   }
 
   const value = match(schema, data, [], []);
+  if (unknownKeys > namedUnknownKeys) {
+    unknown.push({ written: [], message: `and ${unknownKeys - namedUnknownKeys} more unknown keys` });
+  }
   return {
     value,
     unknown,

@@ -2,8 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isMeshError } from "../runtime/errors.ts";
 import { formatIssue } from "./config-issue.ts";
+import { collectedRegistries } from "../model/collected-registries.ts";
 import { inspectConfig, loadConfig } from "./load-config.ts";
-import type { Config } from "./schema.ts";
+import type { Config } from "./schema/schema.ts";
 
 function report(text: string, env: Record<string, string> = {}) {
   const { loaded, errors, warnings } = inspectConfig(text, { env, fileName: "f.yaml" });
@@ -118,6 +119,10 @@ describe("our own file", () => {
     ["zookeeperSource: {enabled: true}", 'expected at least one "host:port"'],
     ["nats: {servers: ['nats://a b']}", "expected a NATS server"],
     ["nats: {token: a, credsFile: b}", "expected one way to log in, found token and credsFile"],
+    [
+      `nats: {nkeySeedFile: SU${"A".repeat(56)}}`,
+      "nats.nkeySeedFile: expected the path of a file, found a seed",
+    ],
     ["nats: {tls: {certFile: a}}", "expected certFile and keyFile together"],
     ["guard: {maxShrinkPercent: 130}", "expected a number of at most 100"],
     ["push: {minInterval: -1s}", "expected a duration of 0 or more"],
@@ -143,6 +148,19 @@ describe("our own file", () => {
       .toEqual([]);
   });
 
+  it("enables a source that has an address, unless the file says otherwise", () => {
+    const enabled = (text: string) => {
+      const { eurekaSource, nacosSource, zookeeperSource } = load(text);
+      return [eurekaSource.enabled, nacosSource.enabled, zookeeperSource.enabled];
+    };
+    expect(enabled("eurekaSource: {address: [http://a]}")).toEqual([true, false, false]);
+    expect(enabled("{eurekaSource: {servers: [{address: [http://a]}]}, nacosSource: {address: [http://b]}}"))
+      .toEqual([true, true, false]);
+    expect(enabled("zookeeperSource: {address: ['a:2181']}")).toEqual([false, false, true]);
+    expect(enabled("eurekaSource: {enabled: false, address: [http://a]}")).toEqual([false, false, false]);
+    expect(enabled("eurekaSource: {address: []}")).toEqual([false, false, false]);
+  });
+
   it("warns about keys without effect", () => {
     expect(report("revision: a").warnings).toEqual([
       "f.yaml:1:11: revision: this key has no effect: slime never read it either; " +
@@ -153,6 +171,101 @@ describe("our own file", () => {
   it("says nothing of a switch without effect that is off", () => {
     expect(report("eurekaSource: {labelPatch: false}").warnings).toEqual([]);
     expect(report("eurekaSource: {labelPatch: true}").warnings).toHaveLength(1);
+  });
+});
+
+describe("what a service is started with", () => {
+  const started = (text: string, env: Record<string, string> = {}) => {
+    const { loaded, errors, warnings } = inspectConfig(text, { env, fileName: "f.yaml", toRun: true });
+    return { loaded, errors: errors.map(formatIssue), warnings: warnings.map(formatIssue) };
+  };
+
+  it.each(["", "{}", "# nothing", "eurekaSource: {}", "eurekaSource: {enabled: false, address: [http://a]}"])(
+    "has to name a registry: %j is refused",
+    (text) => {
+      expect(started(text).errors).toEqual([
+        expect.stringContaining("no registry is enabled, so there is nothing"),
+      ]);
+    },
+  );
+
+  it("is refused with a registry that has no collector", () => {
+    const text =
+      "{k8sSource: {clusterSecretsNamespace: mesh, enabled: true}, eurekaSource: {address: [http://a]}}";
+    const { errors } = started(text);
+    const known = [...collectedRegistries].join(", ");
+    if (collectedRegistries.has("kubernetes")) expect(errors).toEqual([]);
+    else {
+      expect(errors).toEqual([
+        `f.yaml:1:54: k8sSource.enabled: cannot read kubernetes: this version has collectors for ${known} only; set it to false`,
+      ]);
+    }
+  });
+
+  it("slime's: a source with addresses that isn't enabled is named", () => {
+    const text = slime({
+      EurekaSource: { Address: ["http://a"] },
+      ZookeeperSource: { Address: ["a"], Enabled: false },
+    });
+    const { errors, warnings } = started(text);
+    expect(errors).toEqual([expect.stringContaining("no registry is enabled")]);
+    expect(warnings).toEqual([
+      expect.stringContaining(
+        "LEGACY.EurekaSource: this source isn't read, though it has addresses: set Enabled",
+      ),
+    ]);
+  });
+
+  it("slime's: LabelPatch, which is on by default, is named unless it is switched off", () => {
+    const named = (more: object) =>
+      started(slime({ EurekaSource: { Enabled: true, Address: ["http://a"], ...more } }));
+    expect(named({}).warnings).toEqual([
+      expect.stringContaining("LabelPatch is on by default and has no effect"),
+    ]);
+    expect(named({ LabelPatch: false }).warnings).toEqual([]);
+    expect(named({ LabelPatch: true }).warnings).toHaveLength(1);
+  });
+
+  it("names environment variables of slime that do nothing here", () => {
+    const { warnings } = started("eurekaSource: {address: [http://a]}", {
+      DYNAMIC_CONFIG_MAP: "m",
+      POD_NAME: "p",
+    });
+    expect(warnings).toEqual([
+      "the environment variable DYNAMIC_CONFIG_MAP has no effect here: the configuration is read once, at the start; restart after a change",
+    ]);
+  });
+
+  it.each([
+    ["mcp: {serverUrl: 'xds://:65530'}\nxds: {shards: 16}", "there are no 16 from 65530 on"],
+    ["mcp: {serverUrl: 'http://:8432'}\nxds: {shards: 2}", "expected 1, because mcp.serverUrl is http://"],
+    ["mcp: {serverUrl: 'xds://:65530'}\nxds: {formerShards: 16}", "there are no 16 from 65530 on"],
+    [
+      "mcp: {serverUrl: 'http://:8432'}\nxds: {formerShards: 2}",
+      "expected 1, because mcp.serverUrl is http://",
+    ],
+    ["xds: {shards: 8, formerShards: 16, trustShards: true}", "expected xds.trustShards to be false"],
+    ["mcp: {serverUrl: 'http://:8432?pollInterval=60'}", "expected pollInterval to be a duration"],
+  ])("is refused with what the server could not listen by: %j", (text, message) => {
+    expect(report(text).errors.join("\n")).toContain(message);
+  });
+});
+
+describe("a file that is none", () => {
+  it("tells the first syntax errors, and how many more there are", () => {
+    const { errors } = report(Array.from({ length: 300 }, () => "a: b: c").join("\n"));
+    expect(errors.length).toBeLessThanOrEqual(4);
+    expect(errors.at(-1)).toMatch(/^and \d+ more places that are no YAML$/);
+  });
+
+  it("names the first unknown keys, and how many more there are", () => {
+    const { errors } = report(Array.from({ length: 3000 }, (_, index) => `key${index}: 1`).join("\n"));
+    expect(errors).toHaveLength(21);
+    expect(errors.join("\n")).toContain("and 2980 more unknown keys");
+  });
+
+  it("nested deeper than any is an error like others", () => {
+    expect(report("[".repeat(100_000)).errors.join("\n")).toContain("expected YAML or JSON");
   });
 });
 
@@ -246,16 +359,26 @@ describe("Go's decoding rules in a LEGACY block", () => {
     ]);
   });
 
-  it("warns about unknown and repeated keys, and lets the later key win", () => {
-    const text =
-      "kind: meshregistry\ngeneral:\n  LEGACY:\n    EurekaSource: {SvcPrt: 1, SvcPort: 2, svcport: 3}\n";
-    const { config, warnings } = report(text);
-    expect(config?.eurekaSource.svcPort).toBe(3);
-    expect(warnings).toEqual([
-      'f.yaml:4:28: general.LEGACY.EurekaSource.SvcPrt: unknown key; did you mean "SvcPort"?',
-      "f.yaml:4:52: general.LEGACY.EurekaSource.svcport: this key is given twice in different case; the later one " +
-      "wins, so remove the other",
-    ]);
+  it("warns about unknown and repeated keys, and lets the key win that sorts last", () => {
+    for (const keys of ["svcport: 3, SvcPort: 2", "SvcPort: 2, svcport: 3"]) {
+      const line = `    EurekaSource: {SvcPrt: 1, ${keys}}`;
+      const { config, warnings } = report(`kind: meshregistry\ngeneral:\n  LEGACY:\n${line}\n`);
+      expect(config?.eurekaSource.svcPort).toBe(3);
+      const column = line.indexOf("3") + 1;
+      expect(warnings).toEqual([
+        'f.yaml:4:28: general.LEGACY.EurekaSource.SvcPrt: unknown key; did you mean "SvcPort"?',
+        `f.yaml:4:${column}: general.LEGACY.EurekaSource.svcport: this key is given twice in different case; ` +
+        "the one that sorts last wins (lower case is after upper case), so remove the other",
+      ]);
+    }
+  });
+
+  it("takes null for an empty list or map inside another", () => {
+    const { config, errors } = report(
+      slime({ ZookeeperSource: { ServicedEndpointSelectors: { "a.B": null } } }),
+    );
+    expect(errors).toEqual([]);
+    expect(config?.zookeeperSource.servicedEndpointSelectors).toEqual({ "a.B": [] });
   });
 
   it("reads switches and merge keys as Go's YAML does", () => {

@@ -2,18 +2,25 @@ import type { z } from "zod";
 import { MeshError } from "../runtime/errors.ts";
 import { formatIssue, pathText, unexpected } from "./config-issue.ts";
 import type { ConfigIssue, KeyPath } from "./config-issue.ts";
-import { contradictionsOf } from "./contradictions.ts";
+import { contradictionsOf } from "./checks/contradictions.ts";
+import { obstaclesOf } from "./checks/runnable.ts";
 import { readConversionEnvironment } from "./conversion-environment.ts";
 import type { ConversionEnvironment, Environment } from "./conversion-environment.ts";
-import { underlyingDefaults } from "./defaults.ts";
+import { underlyingDefaults } from "./schema/defaults.ts";
 import { findBlock } from "./file-shape.ts";
 import type { ConfigBlock, FileShape } from "./file-shape.ts";
 import { matchKeys } from "./key-matching.ts";
 import type { MatchedKeys } from "./key-matching.ts";
 import { rectify } from "./rectify.ts";
-import { ConfigSchema } from "./schema.ts";
-import type { Config } from "./schema.ts";
-import { keysWithoutEffect, withoutEffectMessage } from "./without-effect.ts";
+import { ConfigSchema } from "./schema/schema.ts";
+import type { Config } from "./schema/schema.ts";
+import {
+  keysWithoutEffect,
+  patchesWithoutPods,
+  unsaid,
+  variablesWithoutEffect,
+  withoutEffectMessage,
+} from "./checks/without-effect.ts";
 
 /** What a text of configuration is read with. */
 export interface LoadOptions {
@@ -21,6 +28,8 @@ export interface LoadOptions {
   readonly env: Environment;
   /** The name of the text in messages. */
   readonly fileName: string;
+  /** True: what keeps services from running by it is an error, too; see {@link obstaclesOf}. */
+  readonly toRun?: boolean;
 }
 
 /** A configuration that is in order. */
@@ -56,7 +65,7 @@ export function loadConfig(text: string, options: LoadOptions): LoadedConfig {
 }
 
 /** As {@link loadConfig}, but answers errors and warnings instead of throwing. */
-export function inspectConfig(text: string, { env, fileName }: LoadOptions): ConfigReport {
+export function inspectConfig(text: string, { env, fileName, toRun = false }: LoadOptions): ConfigReport {
   const found = findBlock(text, fileName);
   if ("issues" in found) return { errors: found.issues, warnings: [] };
   const { block } = found;
@@ -74,13 +83,24 @@ export function inspectConfig(text: string, { env, fileName }: LoadOptions): Con
       : []),
     ...matched.repeated.map(({ written, message }) => asWritten(written, message)),
     ...withoutEffect(matched, block.shape).map(({ path, message }) => issue(path, message)),
+    ...block.remarks,
+    ...variablesWithoutEffect(env).map((message): ConfigIssue => ({ path: "", message })),
   ];
   (exact ? errors : warnings).push(...unknown);
 
   const config = decoded.config === undefined ? undefined : rectify(decoded.config);
-  for (const { path, message, error } of config === undefined ? [] : contradictionsOf(config)) {
+  if (config !== undefined && !exact) {
+    warnings.push(...unsaid(config, matched).map(({ path, message }) => issue(path, message)));
+  }
+  if (config !== undefined) {
+    warnings.push(...patchesWithoutPods(config, matched).map(({ path, message }) => issue(path, message)));
+  }
+  const contradictions = config === undefined
+    ? []
+    : [...contradictionsOf(config), ...(toRun ? obstaclesOf(config) : [])];
+  for (const { path, message, error } of contradictions) {
     if (decoded.problems.some((problem) => isWithin(path, problem.path))) continue;
-    (exact || error === "always" ? errors : warnings).push(issue(path, message));
+    (error === "always" || (exact && error === "own") ? errors : warnings).push(issue(path, message));
   }
   if (config === undefined || errors.length > 0) {
     return { errors: inOrder(errors), warnings: inOrder(warnings) };
@@ -106,12 +126,21 @@ interface Problem {
 function decode(data: unknown): { readonly config?: Config; readonly problems: readonly Problem[] } {
   const first = ConfigSchema.safeParse(data, { error: expectationOf, reportInput: true });
   if (first.success) return { config: first.data, problems: [] };
-  const problems = first.error.issues.map(({ path, message, input }): Problem => {
+  const problems = first.error.issues.map((issue): Problem => {
+    const { path, message, input } = issue;
     const keys = path.map((step) => typeof step === "number" ? step : String(step));
-    return { path: keys, message: unexpected(message, input, keys) };
+    // Text in the place of a section may be one of its secrets, without the key that would tell.
+    const found = typeof input === "string" && issue.code === "invalid_type" && isSection(issue.expected)
+      ? `expected ${message}, found text`
+      : unexpected(message, input, keys);
+    return { path: keys, message: found };
   });
   const second = ConfigSchema.safeParse(problems.reduce((rest, { path }) => without(rest, path), data));
   return second.success ? { config: second.data, problems } : { problems };
+}
+
+function isSection(expected: string): boolean {
+  return expected === "object" || expected === "record";
 }
 
 /** What a value should have been, in words; schemas that know better say it themselves. */
@@ -153,20 +182,10 @@ function isWithin(path: KeyPath, other: KeyPath): boolean {
   return path.slice(0, length).every((step, index) => step === other[index]);
 }
 
-/** The value at a path of data; undefined if there is none. */
-function valueAt(data: unknown, path: KeyPath): unknown {
-  return path.reduce<unknown>(
-    (value, key) => typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined,
-    data,
-  );
-}
-
 function withoutEffect(matched: MatchedKeys, shape: FileShape): Problem[] {
   return keysWithoutEffect.flatMap((key) => {
     const path = key.path.split(".");
-    const said = matched.has(path) &&
-      (key.quietAt === undefined || valueAt(matched.value, path) !== key.quietAt);
-    return said ? [{ path, message: withoutEffectMessage(key, shape) }] : [];
+    return matched.has(path) ? [{ path, message: withoutEffectMessage(key, shape) }] : [];
   });
 }
 

@@ -1,16 +1,24 @@
-import type { Config } from "./schema.ts";
+import type { Config } from "./schema/schema.ts";
 
 /**
  * Slime's Rectify: keys that set other keys. To be called once, on decoded data: slime calls it again on every
  * dynamic reload, which turns `consumerPath: "-"` (none) back into `/consumers`.
  */
 export function rectify(config: Config): Config {
+  const nacos = (source: Config["nacosSource"]) => source.enabled ? rectifyNacos(source) : source;
   return {
     ...config,
     zookeeperSource: rectifyZookeeper(config.zookeeperSource),
+    zookeeperSources: mapValues(config.zookeeperSources, rectifyZookeeper),
     eurekaSource: rectifyEureka(config.eurekaSource),
-    nacosSource: config.nacosSource.enabled ? rectifyNacos(config.nacosSource) : config.nacosSource,
+    eurekaSources: mapValues(config.eurekaSources, rectifyEureka),
+    nacosSource: nacos(config.nacosSource),
+    nacosSources: mapValues(config.nacosSources, nacos),
   };
+}
+
+function mapValues<Value>(named: Readonly<Record<string, Value>>, change: (value: Value) => Value) {
+  return Object.fromEntries(Object.entries(named).map(([name, value]) => [name, change(value)]));
 }
 
 function rectifyZookeeper(source: Config["zookeeperSource"]): Config["zookeeperSource"] {

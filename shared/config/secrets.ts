@@ -1,26 +1,35 @@
-import type { Config } from "./schema.ts";
-
-/** What stands in the place of a secret. */
-export const mask = "***";
+import { mask, maskAddress, maskUserInfo, mayHoldPassword } from "../runtime/mask.ts";
+import type { Config } from "./schema/schema.ts";
 
 /** Keys whose text is secret, compared without case because slime's files spell keys in any case. */
-const secretKeys: ReadonlySet<string> = new Set(["password", "token", "nkeyseed"]);
+const secretKeys: ReadonlySet<string> = new Set([
+  "password",
+  "token",
+  "nkeyseed",
+  "secretkey",
+  "securitytoken",
+]);
 
-function isSecret(key: string | number | undefined): boolean {
-  return typeof key === "string" && secretKeys.has(key.toLowerCase());
+/** Keys whose text is an address: what stands before an `@` in it is a user name or a token even without a colon. */
+const addressKeys: ReadonlySet<string> = new Set([
+  "address",
+  "apiserverurl",
+  "apiserverurlfordeploy",
+  "httpserveraddr",
+  "servers",
+  "serverurl",
+]);
+
+function isSecret(key: string | undefined): boolean {
+  return key !== undefined && secretKeys.has(key.toLowerCase());
 }
 
-/** Replaces the user information of every URL in a text: `http://user:pass@host` becomes `http://***@host`. */
-export function maskUserInfo(text: string): string {
-  // Up to the last @ before the path: a password may hold an @ that nobody encoded.
-  return text.replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, `$1${mask}@`);
-}
-
-function masked(value: unknown, key: string | undefined): unknown {
-  if (typeof value === "string") return isSecret(key) && value !== "" ? mask : maskUserInfo(value);
-  if (Array.isArray(value)) return value.map((item) => masked(item, key));
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, masked(item, name)]));
+/** The text of a key without its secrets. */
+function maskedText(text: string, key: string | undefined): string {
+  if (isSecret(key)) return text === "" ? "" : mask;
+  if (key !== undefined && addressKeys.has(key.toLowerCase())) return maskAddress(text);
+  // An e-mail address in an annotation is no secret.
+  return mayHoldPassword(text) || !text.includes("@") ? maskUserInfo(text) : text;
 }
 
 /**
@@ -28,7 +37,16 @@ function masked(value: unknown, key: string | undefined): unknown {
  * `***`. Whatever is logged or answered over HTTP goes through this.
  */
 export function maskSecrets(config: Config): Config {
-  return masked(config, undefined) as Config;
+  return masked(config, undefined);
+}
+
+/** Keeps the shape: texts become texts. */
+function masked<Value>(value: Value, key: string | undefined): Value;
+function masked(value: unknown, key: string | undefined): unknown {
+  if (typeof value === "string") return maskedText(value, key);
+  if (Array.isArray(value)) return value.map((item: unknown) => masked(item, key));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, masked(item, name)]));
 }
 
 /** How long a value may be in a message. */
@@ -36,13 +54,13 @@ const longest = 60;
 
 /** A value as error messages show it, with its type; secrets masked, long text cut. `path` says whose value it is. */
 export function describeValue(value: unknown, path: readonly (string | number)[]): string {
-  const last = path.findLast((step) => typeof step === "string");
+  const key = path.findLast((step) => typeof step === "string");
   if (value === undefined) return "nothing";
   if (value === null) return "null";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (typeof value === "object") return "an object";
-  if (isSecret(last)) return `${mask} (a ${typeof value})`;
+  if (isSecret(key)) return `${mask} (a ${typeof value})`;
   if (typeof value !== "string") return `${JSON.stringify(value)} (a ${typeof value})`;
-  const text = JSON.stringify(maskUserInfo(value));
+  const text = JSON.stringify(maskedText(value, key));
   return `${text.length > longest ? `${text.slice(0, longest)}…"` : text} (a string)`;
 }

@@ -12,11 +12,13 @@ describe("sources", () => {
   it("names the enabled ones with their wait times", () => {
     const config = load({
       eurekaSource: { enabled: true, address: ["http://a"], waitTime: "10s" },
-      k8sSource: { enabled: true },
+      k8sSource: { clusters: [{ id: "east", kubeConfig: "/etc/east" }] },
+      k8sSources: { secrets: { clusterSecretsNamespace: "mesh", waitTime: "1m" } },
     });
     expect(sourcesOf(config)).toEqual([
       { registry: "eureka", source: "default", waitTimeMs: 10_000 },
       { registry: "kubernetes", source: "default", waitTimeMs: 0 },
+      { registry: "kubernetes", source: "secrets", waitTimeMs: 60_000 },
     ]);
     expect(sourcesOf(load({}))).toEqual([]);
   });
@@ -63,9 +65,9 @@ describe("readConversionEnvironment", () => {
 
   it("reads slime's little languages", () => {
     expect(readConversionEnvironment({
-      SE_LABEL_SELECTOR_KEYS: "app,env:stage,v:version:append,$host:h",
-      LOCALITY_LABELS: "r,,s",
-      ENDPOINT_RELABEL_ITEMS: "a=b,skipped,c=d=e",
+      SE_LABEL_SELECTOR_KEYS: "app,env:stage,v:version:append,w::append:x,$host:h,$host",
+      LOCALITY_LABELS: "r,,s,t",
+      ENDPOINT_RELABEL_ITEMS: "a=x,skipped,c=d=e,a=b",
       SKIP_VALIDATE_LABEL_VALUE: "T",
       NACOS_CLIENT_HEADERS: "Authorization=Basic a==,x=1",
       REGISTRY_ID_META_KEY: "",
@@ -74,9 +76,11 @@ describe("readConversionEnvironment", () => {
         { key: "app", label: "app", append: false },
         { key: "env", label: "stage", append: false },
         { key: "v", label: "version", append: true },
+        { key: "w", label: "w", append: false },
         { key: "$host", label: "h", append: false },
+        { key: "$host", label: "host", append: false },
       ],
-      localityLabels: { region: "r", zone: "", subzone: "s" },
+      localityLabels: { region: "r", zone: "", subzone: "s,t" },
       endpointRelabelItems: [{ from: "a", to: "b" }, { from: "c", to: "d" }],
       skipValidateLabelValue: true,
       nacosClientHeaders: { Authorization: "Basic a==", x: "1" },

@@ -1,12 +1,14 @@
-import type { Duration } from "./duration.ts";
-import type { EurekaSource, NacosSource } from "./registry-schemas.ts";
-import type { Config } from "./schema.ts";
+import type { Duration } from "./schema/duration.ts";
+import type { NacosSource } from "./schema/nacos-schema.ts";
+import type { EurekaSource, K8sSource } from "./schema/registry-schemas.ts";
+import { enabledSources } from "./named-sources.ts";
+import type { Config } from "./schema/schema.ts";
 
 /** An enabled source, as it is named in subjects and sync markers. */
 export interface ConfiguredSource {
-  readonly registry: "eureka" | "nacos" | "zookeeper" | "kubernetes";
+  readonly registry: "eureka" | "nacos" | "zookeeper" | "kubernetes" | "files";
   /** The name of the connection. Slime's files know one source per registry: `default`. */
-  readonly source: "default";
+  readonly source: string;
   /** Above 0: serve without this source this long after the start. In milliseconds. */
   readonly waitTimeMs: Duration;
 }
@@ -14,14 +16,36 @@ export interface ConfiguredSource {
 /** The sources that a configuration enables, in a fixed order. */
 export function sourcesOf(config: Config): readonly ConfiguredSource[] {
   const all = [
-    ["eureka", config.eurekaSource],
-    ["nacos", config.nacosSource],
-    ["zookeeper", config.zookeeperSource],
-    ["kubernetes", config.k8sSource],
+    ["eureka", "eurekaSource"],
+    ["nacos", "nacosSource"],
+    ["zookeeper", "zookeeperSource"],
+    ["kubernetes", "k8sSource"],
+    ["files", "k8sSource"],
   ] as const;
-  return all.flatMap(([registry, { enabled, waitTime }]) =>
-    enabled ? [{ registry, source: "default" as const, waitTimeMs: waitTime }] : []
+  return all.flatMap(([registry, section]) =>
+    enabledSources(config, section)
+      .filter(({ options }) =>
+        !("clusters" in options) || (registry === "files" ? readsFiles(options) : readsClusters(options))
+      )
+      .map(({ name, options }) => ({ registry, source: name, waitTimeMs: options.waitTime }))
   );
+}
+
+/** True if a Kubernetes source reads resources from files, as slime's does. */
+export function readsFiles({ enableConfigFile, configPath }: K8sSource): boolean {
+  return enableConfigFile && configPath !== "";
+}
+
+/** True if a Kubernetes source reads clusters. In slime it reads files only. */
+export function readsClusters({ clusters, clusterSecretsNamespace }: K8sSource): boolean {
+  return clusters.length > 0 || clusterSecretsNamespace !== "";
+}
+
+/** True if pods are to be read, because a source lays their labels over its endpoints. */
+export function wantsPodFacts(config: Config): boolean {
+  const sections = ["eurekaSource", "nacosSource", "zookeeperSource"] as const;
+  return config.k8s.podFacts &&
+    sections.some((section) => enabledSources(config, section).some(({ options }) => options.labelPatch));
 }
 
 /** One Eureka cluster; its addresses are alternatives to one another. */
@@ -41,7 +65,10 @@ export function nacosServersOf(source: NacosSource): readonly NacosServer[] {
   if (source.servers.length > 0) return source.servers;
   const { registryId, address, namespace, group, username, password, allNamespaces, namespaceGroups } =
     source;
-  return [{ registryId, address, namespace, group, username, password, allNamespaces, namespaceGroups }];
+  const { accessKey, secretKey, securityToken, signingRegion, consoleUrl, grpcPort } = source;
+  const access = { username, password, accessKey, secretKey, securityToken, signingRegion };
+  const content = { namespace, group, allNamespaces, namespaceGroups };
+  return [{ registryId, address, consoleUrl, grpcPort, ...access, ...content }];
 }
 
 /**

@@ -40,6 +40,7 @@ describe("labelMatcher()", () => {
     [expression("a zone", "Exists")],
     [{ matchLabels: { zone: "no value!" } }],
     [{ matchLabels: { zone: "x".repeat(64) } }],
+    [expression("Acme.com/zone", "DoesNotExist")],
   ])("%j is invalid", (selector) => {
     expect(labelMatcher(selector)).toBe("invalid");
   });
@@ -82,6 +83,19 @@ describe("endpointSelection()", () => {
     ["by ranges only that can't be read", {
       endpointSelectors: [{ excludeIpRanges: { ips: [], cidrs: ["x"] } }],
     }, true],
+    ["nobody by ranges that can't be read, if nobody is taken without selectors", {
+      endpointSelectors: [{ excludeIpRanges: { ips: [], cidrs: ["x"] } }],
+      emptyEpSelectorsExcludeAll: true,
+    }, false],
+    ["not by a range with a leading zero", {
+      endpointSelectors: [{ excludeIpRanges: { ips: [], cidrs: ["10.0.0.0/08"] } }],
+    }, false],
+    ["by all of IPv6, being IPv4", {
+      endpointSelectors: [{ excludeIpRanges: { ips: [], cidrs: ["::/0"] } }],
+    }, true],
+    ["not by a range of IPv4 in IPv6's spelling", {
+      endpointSelectors: [{ excludeIpRanges: { ips: [], cidrs: ["::ffff:10.0.0.0/104"] } }],
+    }, false],
     [
       "not if labels fit and the address is excluded",
       { endpointSelectors: [{ ...zone("a"), excludeIpRanges: { ips: ["10.0.0.1"], cidrs: [] } }] },
@@ -99,6 +113,13 @@ describe("endpointSelection()", () => {
     }, false],
   ])("takes %s", (_what, options, expected) => {
     expect(accepts(options)).toBe(expected);
+  });
+
+  test("takes an IPv4 address for the same in both spellings", () => {
+    const endpointSelectors = [{ excludeIpRanges: { ips: [], cidrs: ["10.0.0.0/8", "::/0"] } }];
+    const of = endpointSelection({ ...none, endpointSelectors })("a.B");
+    expect(["::ffff:10.0.0.1", "::ffff:11.0.0.1", "fd00::1"].map((address) => of({}, address)))
+      .toEqual([false, true, false]);
   });
 
   test("knows IPv6, and lets host names and unknown addresses through", () => {

@@ -51,36 +51,69 @@ function anyOf(
   selectors: readonly EndpointSelector[],
   { emptyEpSelectorsExcludeAll }: EndpointSelectionOptions,
 ): EndpointFilter {
-  const filters = selectors.map(filterOf).filter((filter) => filter !== undefined);
+  const filters = selectors.map((selector) => filterOf(selector, !emptyEpSelectorsExcludeAll))
+    .filter((filter) => filter !== undefined);
   if (filters.length === 0) return () => !emptyEpSelectorsExcludeAll;
   return (labels, address) => filters.some((filter) => filter(labels, address));
 }
 
 /** As in slime, labels that can't be selected by (an invalid selector) match. */
-function filterOf(selector: EndpointSelector): EndpointFilter | undefined {
+function filterOf(selector: EndpointSelector, withoutRanges: boolean): EndpointFilter | undefined {
   const matcher = labelMatcher(selector);
   const { ips = [], cidrs = [] } = selector.excludeIpRanges ?? {};
   if (matcher === undefined && ips.length === 0 && cidrs.length === 0) return undefined;
-  const isExcluded = addressMatcher(ips, cidrs);
+  const isExcluded = excludedAddresses(ips, cidrs, withoutRanges);
   return (labels, address) =>
     (matcher === undefined || matcher === "invalid" || matcher(labels)) &&
     !(address !== undefined && isExcluded(address));
 }
 
-/** Ranges that can't be read are skipped, as in slime. */
-function addressMatcher(ips: readonly string[], cidrs: readonly string[]): (address: string) => boolean {
+/**
+ * As in slime, ranges that can't be read are skipped; and if that leaves nothing, all addresses are as good as with no
+ * selector at all (`withoutRanges`).
+ */
+function excludedAddresses(
+  ips: readonly string[],
+  cidrs: readonly string[],
+  withoutRanges: boolean,
+): (address: string) => boolean {
   const addresses = new Set(ips);
-  const ranges = new BlockList();
-  let hasRanges = false;
+  const ranges = cidrs.map(withoutLeadingZeros).filter(isCidr);
+  if (ips.length + cidrs.length > 0 && addresses.size + ranges.length === 0) return () => !withoutRanges;
+  const isInRanges = rangeMatcher(ranges);
+  return (address) => addresses.has(address) || isInRanges(address);
+}
+
+/** Go's `net.ParseCIDR`, which slime uses, takes `10.0.0.0/08`. */
+function withoutLeadingZeros(cidr: string): string {
+  return cidr.replace(/\/0+(?=[0-9])/, "/");
+}
+
+/**
+ * Tells whether an address is in a range, as Go's `IPNet.Contains` does: IPv4 only in ranges of IPv4, in either
+ * spelling (`::ffff:10.0.0.0/104`), which a BlockList alone sees in `::/0`, too.
+ */
+function rangeMatcher(cidrs: readonly string[]): (address: string) => boolean {
+  if (cidrs.length === 0) return () => false;
+  const ranges = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const cidr of cidrs) {
-    if (!isCidr(cidr)) continue;
     const [address = "", bits] = cidr.split("/");
-    ranges.addSubnet(address, Number(bits), family(address));
-    hasRanges = true;
+    const isIpv4 = !address.includes(":") || (isMapped(address) && Number(bits) >= 96);
+    ranges[isIpv4 ? "ipv4" : "ipv6"].addSubnet(address, Number(bits), family(address));
   }
-  return (address) =>
-    addresses.has(address) ||
-    (hasRanges && isIpAddress(address) && ranges.check(address, family(address)));
+  return (address) => {
+    if (!isIpAddress(address)) return false;
+    const isIpv4 = !address.includes(":") || isMapped(address);
+    return ranges[isIpv4 ? "ipv4" : "ipv6"].check(address, family(address));
+  };
+}
+
+const mappedAddresses = new BlockList();
+mappedAddresses.addSubnet("::ffff:0:0", 96, "ipv6");
+
+/** True for an IPv6 address that means an IPv4 address. */
+function isMapped(address: string): boolean {
+  return mappedAddresses.check(address, "ipv6");
 }
 
 function family(address: string): "ipv4" | "ipv6" {

@@ -18,6 +18,9 @@ const rules: InstanceServiceRules = {
   nsHost: true,
   enableProjectCode: false,
   nameSuffix: "",
+  region: "",
+  allowLoopback: false,
+  place: (manifest) => manifest,
 };
 
 function instance(
@@ -171,6 +174,24 @@ describe("convertInstanceService()", () => {
       "orders",
       3,
     ], ["orders.y", 1]]);
+  });
+
+  test("forgets a code that is no label, once all instances were taken, as slime does", () => {
+    const named = (...codes: string[]) =>
+      convert(codes.map((projectCode, index) => instance(`${index}`, { projectCode })), {
+        enableProjectCode: true,
+        nsHost: false,
+      }).map(({ metadata }) => metadata.name);
+    expect(named("a b", "")).toEqual(["orders.a b", "orders"]);
+    expect(named("", "a b")).toEqual(["orders"]);
+  });
+
+  test.each([
+    ["ORDERS_A", "orders-a"],
+    ["ΟΔΟΣ", "οδοσ"],
+    ["İ", "i"],
+  ])("writes the name %s as Go does", (name, expected) => {
+    expect(convert([instance("1")], { nsHost: false }, name)[0]?.metadata.name).toBe(expected);
   });
 
   test("takes a large project in its stride", () => {

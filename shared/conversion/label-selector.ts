@@ -20,17 +20,22 @@ export function labelMatcher(selector: LabelSelector): LabelMatcher | "invalid" 
   if (matchLabels === undefined && matchExpressions === undefined) return undefined;
   const conditions: LabelMatcher[] = [];
   for (const [key, value] of Object.entries(matchLabels ?? {})) {
-    if (!isLabelKey(key) || !isSelectorValue(value)) return "invalid";
+    if (!isSelectorKey(key) || !isSelectorValue(value)) return "invalid";
     conditions.push((labels) => labels[key] === value);
   }
   for (const { key, operator, values } of matchExpressions ?? []) {
-    const condition = isLabelKey(key) && values.every(isSelectorValue)
+    const condition = isSelectorKey(key) && values.every(isSelectorValue)
       ? expression(key, operator, new Set(values))
       : undefined;
     if (condition === undefined) return "invalid";
     conditions.push(condition);
   }
   return (labels) => conditions.every((condition) => condition(labels));
+}
+
+/** Kubernetes wants prefixes in lower case, other than Istio. */
+function isSelectorKey(key: string): boolean {
+  return isLabelKey(key) && !/[A-Z].*\//.test(key);
 }
 
 /** Kubernetes limits values to 63 characters, other than Istio. */

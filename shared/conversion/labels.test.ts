@@ -3,7 +3,7 @@ import { readConversionEnvironment } from "../config/mod.ts";
 import type { Profile } from "../model/profile.ts";
 import { endpointLabels } from "./endpoint-labels.ts";
 import type { EndpointLocality } from "./locality.ts";
-import { localityOf } from "./locality.ts";
+import { localityOf, slimeLocality } from "./locality.ts";
 import { serviceLabels } from "./service-labels.ts";
 
 function labelsOf(
@@ -11,7 +11,11 @@ function labelsOf(
   profile: Profile = "slime",
   variables: Record<string, string> = {},
 ): Record<string, string> {
-  return endpointLabels(metadata, { ...readConversionEnvironment(variables), profile });
+  return endpointLabels(metadata, {
+    ...readConversionEnvironment(variables),
+    profile,
+    cleansInstanceId: true,
+  });
 }
 
 describe("endpointLabels()", () => {
@@ -83,6 +87,22 @@ describe("endpointLabels()", () => {
   });
 });
 
+test("instanceId loses its colons where slime's Nacos source writes it, and is no label elsewhere", () => {
+  const labels = (cleansInstanceId: boolean) =>
+    endpointLabels({ instanceId: "a:b" }, {
+      ...readConversionEnvironment({}),
+      profile: "slime",
+      cleansInstanceId,
+    });
+  expect([labels(true), labels(false)]).toEqual([{ instanceId: "a_b" }, {}]);
+});
+
+test("ENDPOINT_RELABEL_ITEMS may write @class in the slime profile only", () => {
+  const variables = { ENDPOINT_RELABEL_ITEMS: "a=@class" };
+  expect(labelsOf({ a: "1" }, "slime", variables)).toEqual({ a: "1", "@class": "1" });
+  expect(labelsOf({ a: "1" }, "istio", variables)).toEqual({ a: "1" });
+});
+
 describe("localityOf()", () => {
   const beta = "failure-domain.beta.kubernetes.io";
   const stable = "topology.kubernetes.io";
@@ -127,6 +147,17 @@ describe("localityOf()", () => {
     expect(localityOf(labels, none, "slime")).toEqual({ locality: "eu/west/z", label: "eu.west.z" });
     expect(localityOf(labels, none, "istio")).toEqual({ locality: "eu.west/z", label: "eu.west.z" });
   });
+
+  test.each([
+    ["r.z.s", "r/z/s"],
+    ["r.z.s.t", "r/z/s/t"],
+    ["r..s", "r/s"],
+    ["r.x/z.y", "r.x/z.y"],
+    [".z", undefined],
+    ["", undefined],
+  ])("of the label %s is in slime %s", (label, locality) => {
+    expect(slimeLocality(label)).toBe(locality);
+  });
 });
 
 describe("serviceLabels()", () => {
@@ -141,7 +172,7 @@ describe("serviceLabels()", () => {
     ["app,y", { app: "a", y: "2" }],
     ["x:l,y:l", { l: "1" }],
     ["z:l,y:l", { l: "2" }],
-    ["$host", { "$host": "h1" }],
+    ["$host", { host: "h1" }],
     ["$host:host", { host: "h1" }],
     ["$host:l,x:l", { l: "1" }],
     ["$other:l", {}],

@@ -1,10 +1,14 @@
+import type { ConversionEnvironment } from "../config/mod.ts";
 import type { Profile } from "../model/profile.ts";
 import { safeHost } from "../istio/mod.ts";
 import type { ServiceEntryManifest, ServicePort } from "../model/manifest.ts";
 import { networkingApiVersion } from "../model/manifest.ts";
+import { serviceLabels } from "./service-labels.ts";
+import { servicePlacement } from "./service-placement.ts";
+import type { Place, PlacementOptions } from "./service-placement.ts";
 
 /** The options of a source that ask for a port-merging entry. */
-export interface MockServiceOptions {
+export interface MockServiceOptions extends PlacementOptions {
   readonly mockServiceName: string;
   readonly mockServiceEntryName: string;
   readonly mockServiceMergeInstancePort: boolean;
@@ -18,15 +22,24 @@ export interface MockServiceOptions {
  */
 export class MockService {
   readonly #options: MockServiceOptions;
+  readonly #host: string;
   readonly #labels: Record<string, string>;
   readonly #profile: Profile;
+  readonly #place: Place;
   readonly #ports = new Map<number, ServicePort>();
   #grew = true;
 
-  private constructor(options: MockServiceOptions, labels: Record<string, string>, profile: Profile) {
+  private constructor(
+    options: MockServiceOptions,
+    host: string,
+    labels: Record<string, string>,
+    profile: Profile,
+  ) {
     this.#options = options;
+    this.#host = host;
     this.#labels = labels;
     this.#profile = profile;
+    this.#place = servicePlacement(options);
   }
 
   /** Undefined if the source has no `MockServiceEntryName`. */
@@ -34,16 +47,22 @@ export class MockService {
     options: MockServiceOptions,
     registry: string,
     profile: Profile,
-    revision: string,
+    { istioRevision, seLabelSelectorKeys }: Pick<
+      ConversionEnvironment,
+      "istioRevision" | "seLabelSelectorKeys"
+    >,
   ): MockService | undefined {
     if (options.mockServiceEntryName === "") return undefined;
+    const host = profile === "istio" ? safeHost(options.mockServiceName) : options.mockServiceName;
     const labels = {
       registry,
       // Entries of interfaces have that label, and slime's has it too.
       ...(registry === "zookeeper" ? { path: options.mockServiceName } : {}),
-      ...(revision === "" ? {} : { "istio.io/rev": revision }),
+      ...(istioRevision === "" ? {} : { "istio.io/rev": istioRevision }),
+      // Without endpoints this is `$host` alone.
+      ...serviceLabels(seLabelSelectorKeys, [], [host], profile),
     };
-    return new MockService(options, labels, profile);
+    return new MockService(options, host, labels, profile);
   }
 
   /** True if ports came since the last {@link manifest}. */
@@ -54,6 +73,15 @@ export class MockService {
   /** False while there is nothing that an istiod takes: slime's patched one takes an entry without ports, others don't. */
   get isPublishable(): boolean {
     return this.#ports.size > 0 || this.#profile === "slime";
+  }
+
+  /**
+   * True if a service's entry has this entry's name and namespace. As in slime, this one takes its place: callers have
+   * listeners for its ports. (Without ports, where it isn't published, it takes nobody's.)
+   */
+  replaces({ metadata }: ServiceEntryManifest): boolean {
+    const { mockServiceEntryName, resourceNs } = this.#options;
+    return metadata.name === mockServiceEntryName && metadata.namespace === resourceNs && this.isPublishable;
   }
 
   /** Takes over a service's ports, unless it is one that has this entry's name. */
@@ -81,16 +109,16 @@ export class MockService {
   /** The entry as it is now. */
   manifest(): ServiceEntryManifest {
     this.#grew = false;
-    const { mockServiceName, mockServiceEntryName, resourceNs } = this.#options;
-    return {
+    const { mockServiceEntryName, resourceNs } = this.#options;
+    return this.#place({
       apiVersion: networkingApiVersion,
       kind: "ServiceEntry",
       metadata: { name: mockServiceEntryName, namespace: resourceNs, labels: { ...this.#labels } },
       spec: {
-        hosts: [this.#profile === "istio" ? safeHost(mockServiceName) : mockServiceName],
+        hosts: [this.#host],
         ports: [...this.#ports.values()].sort((a, b) => a.number - b.number),
         resolution: "STATIC",
       },
-    };
+    });
   }
 }

@@ -24,6 +24,16 @@ const istioProtocols: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
+ * A protocol as registrants write it, in the one form that `svcProtocol` has for it: lower case, `grpc` for Triple.
+ * Undefined for what isn't known here.
+ */
+export function protocolWord(text: string): string | undefined {
+  const word = text.toLowerCase();
+  if (word === "tri" || word === "triple") return "grpc";
+  return word === "tcp" || istioProtocols.has(word) ? word : undefined;
+}
+
+/**
  * The protocol of a source's service ports. The `slime` profile keeps slime's words (`DUBBO` and `GENERIC` need an
  * istiod that is patched for them); the `istio` profile uses what every istiod takes. Names are the same in both.
  */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { readConversionEnvironment } from "../config/mod.ts";
 import type { ServiceEntryManifest } from "../model/manifest.ts";
 import { MockService } from "./mock-service.ts";
 import type { PortProtocol } from "./port-protocol.ts";
@@ -54,6 +55,8 @@ describe("MockService", () => {
     mockServiceMergeInstancePort: false,
     mockServiceMergeServicePort: false,
     resourceNs: "mesh",
+    exportTo: [],
+    servicePlacements: [],
   };
 
   const service = (name: string, port: number, endpointPort: number): ServiceEntryManifest => ({
@@ -67,8 +70,11 @@ describe("MockService", () => {
     },
   });
 
+  const environment = readConversionEnvironment({});
+
   test("is there only if it has a name", () => {
-    expect(MockService.of({ ...options, mockServiceEntryName: "" }, "eureka", "slime", "")).toBeUndefined();
+    expect(MockService.of({ ...options, mockServiceEntryName: "" }, "eureka", "slime", environment))
+      .toBeUndefined();
   });
 
   test.each<[what: string, changes: Partial<typeof options>, ports: unknown[]]>([
@@ -82,7 +88,10 @@ describe("MockService", () => {
       { number: 8080, protocol: "HTTP", name: "http-90-8080" },
     ]],
   ])("merges %s", (_what, changes, ports) => {
-    const mock = MockService.of({ ...options, ...changes }, "eureka", "slime", "1-22");
+    const mock = MockService.of({ ...options, ...changes }, "eureka", "slime", {
+      ...environment,
+      istioRevision: "1-22",
+    });
     mock?.add(service("b", 90, 8080));
     mock?.add(service("a", 80, 8080));
     mock?.add(service("mock", 1, 2));
@@ -94,8 +103,34 @@ describe("MockService", () => {
     });
   });
 
+  test("has the label of its host, if entries have one", () => {
+    const keys = readConversionEnvironment({ SE_LABEL_SELECTOR_KEYS: "app,$host,$host:of" });
+    const mock = MockService.of(options, "zookeeper", "slime", keys);
+    expect(mock?.manifest().metadata.labels).toEqual({
+      registry: "zookeeper",
+      path: "mock.all",
+      host: "mock.all",
+      of: "mock.all",
+    });
+  });
+
+  test("takes the place of a service with its name and namespace, if it is published", () => {
+    const elsewhere = service("mock", 80, 1);
+    const same = { ...elsewhere, metadata: { ...elsewhere.metadata, namespace: "mesh" } };
+    const mock = MockService.of(options, "eureka", "slime", environment);
+    expect([same, elsewhere, service("a", 80, 1)].map((each) => mock?.replaces(each))).toEqual(
+      [true, false, false],
+    );
+    expect(MockService.of(options, "eureka", "istio", environment)?.replaces(same)).toBe(false);
+  });
+
   test("tells when it grew, and never shrinks", () => {
-    const mock = MockService.of({ ...options, mockServiceMergeServicePort: true }, "eureka", "slime", "");
+    const mock = MockService.of(
+      { ...options, mockServiceMergeServicePort: true },
+      "eureka",
+      "slime",
+      environment,
+    );
     mock?.add(service("a", 80, 1));
     expect(mock?.grew).toBe(true);
     expect(mock?.manifest().spec.ports).toHaveLength(1);
@@ -106,9 +141,20 @@ describe("MockService", () => {
     expect(mock?.manifest().spec.ports).toHaveLength(2);
   });
 
+  test("is placed as the services of its source are", () => {
+    const placed = { ...options, exportTo: ["shop"], location: "MESH_INTERNAL" as const };
+    const mock = MockService.of(placed, "eureka", "istio", environment);
+    expect(mock?.manifest().spec).toMatchObject({ exportTo: ["shop"], location: "MESH_INTERNAL" });
+  });
+
   test("is published without ports for slime's istiod only, which takes that", () => {
-    expect(MockService.of(options, "eureka", "slime", "")?.isPublishable).toBe(true);
-    const mock = MockService.of({ ...options, mockServiceMergeServicePort: true }, "eureka", "istio", "");
+    expect(MockService.of(options, "eureka", "slime", environment)?.isPublishable).toBe(true);
+    const mock = MockService.of(
+      { ...options, mockServiceMergeServicePort: true },
+      "eureka",
+      "istio",
+      environment,
+    );
     expect([mock?.isPublishable, mock?.grew]).toEqual([false, false]);
     mock?.add(service("a", 80, 1));
     expect([mock?.isPublishable, mock?.grew]).toEqual([true, true]);

@@ -12,9 +12,9 @@
  */
 export interface EntryLog extends AsyncDisposable {
   /**
-   * Stores one message per record, in order. A record whose `expectedSequence` no longer holds is answered with
-   * `conflict` and the others are stored all the same. Waits while the server can't be reached.
-   * @throws MeshError `entry-log-unavailable` if the server refuses (permissions, limits), or when the signal aborts.
+   * Stores one message per record, in order, and returns one result per record: a record that can't be stored
+   * doesn't keep its neighbours from being stored. Waits while the server can't be reached.
+   * @throws MeshError `entry-log-unavailable` when the signal aborts or the log is closed.
    */
   publish(records: readonly LogRecord[], signal: AbortSignal): Promise<PublishResult[]>;
 
@@ -25,7 +25,7 @@ export interface EntryLog extends AsyncDisposable {
   readBack(filter: string, signal: AbortSignal): AsyncIterable<LogEntry>;
 
   /** The content that matches the filter, then every change, until the signal aborts (the iteration then ends). */
-  follow(filter: string, signal: AbortSignal): AsyncIterable<LogEvent>;
+  follow(filter: string, signal: AbortSignal, options?: FollowOptions): AsyncIterable<LogEvent>;
 
   /**
    * Calls back whenever the log may have lost what was published: recreated, rolled back, wiped. Publishers then read
@@ -33,8 +33,21 @@ export interface EntryLog extends AsyncDisposable {
    */
   onReset(callback: (reason: string) => void): () => void;
 
+  /** True if readers in this process get the very bytes that were published. Absent: they get others. */
+  readonly handsOnBytes?: boolean;
+
   /** Whether the log can be reached at this moment, with a sentence about why not. For readiness and the debug API. */
   status(): LogStatus;
+}
+
+/** How a reader follows the log. */
+export interface FollowOptions {
+  /**
+   * True for a reader that learns of this log's own entries from the results of {@link EntryLog.publish}: after
+   * `caught-up`, those that were reported as stored may be left out, if they have a {@link Provenance}; a term or a
+   * marker is never left out. After a reset all of them are there. Default false.
+   */
+  readonly leavesOutOwn?: boolean;
 }
 
 /** One message to store. `data` null is a tombstone: the subject is deleted, and readers are told. */
@@ -46,20 +59,52 @@ export interface LogRecord {
    * who reads back can't tell). Without it the record is stored unconditionally.
    */
   readonly expectedSequence?: number;
+  /**
+   * A fencing token: the record is stored only while that message is the last one of its subject. Who is no longer
+   * allowed to write is stopped by writing the fence's subject anew, also for what is on its way already. Not together
+   * with `expectedSequence`.
+   */
+  readonly fence?: Fence;
+  /** What the record was made from, see {@link Provenance}. */
+  readonly provenance?: Provenance;
+  /** The message vanishes after this time (milliseconds, at least 1,000; readers aren't told). Default: never. */
+  readonly ttlMs?: number;
+}
+
+/** A subject, and the sequence of its last message as the publisher knows it. */
+export interface Fence {
+  readonly subject: string;
+  readonly sequence: number;
+}
+
+/** Where a message comes from; travels in headers, beside the manifest. */
+export interface Provenance {
+  /** The unit of the registry (an interface, an application) that the resource was converted from. */
+  readonly unit: string;
+  /** The replica of the collector that published it. */
+  readonly member: string;
+  /** On a tombstone: the time of creation (RFC 3339) of what was deleted, which it gets again if it comes back. */
+  readonly created?: string | undefined;
 }
 
 export type PublishResult =
   | { readonly status: "stored"; readonly sequence: number }
-  /** Somebody else wrote the subject since; read it back before publishing again. */
+  /** Another publisher wrote the subject since; read it back before publishing again. */
   | { readonly status: "conflict" }
-  /** This record can't be stored ever (for example, a subject longer than the server takes). */
-  | { readonly status: "rejected"; readonly reason: string };
+  /** The record's fence is outdated: the publisher may not write any more. */
+  | { readonly status: "fenced" }
+  /** This record can never be stored (for example, a subject longer than the server takes). */
+  | { readonly status: "rejected"; readonly reason: string }
+  /** The server refuses this record for now (permissions, a full stream): worth another attempt later. */
+  | { readonly status: "refused"; readonly reason: string };
 
 /** A stored message with its place in the log. */
 export interface LogEntry {
   readonly subject: string;
   readonly sequence: number;
   readonly data: Uint8Array;
+  /** Undefined for messages of publishers that don't tell. */
+  readonly provenance?: Provenance | undefined;
 }
 
 /** Which stream this is: a recreated stream has another `streamId`. It sorts as text by time of creation. */
@@ -69,7 +114,20 @@ export interface LogIdentity {
 
 export type LogEvent =
   | ({ readonly type: "put" } & LogEntry)
-  | { readonly type: "delete"; readonly subject: string; readonly sequence: number }
+  | {
+    readonly type: "delete";
+    readonly subject: string;
+    readonly sequence: number;
+    /** Undefined where nobody tells, and for what is gone without a tombstone. */
+    readonly provenance?: Provenance | undefined;
+  }
+  /** A message that can't be unpacked (lost parts, damaged compression). The subject has no usable content now. */
+  | {
+    readonly type: "unusable";
+    readonly subject: string;
+    readonly sequence: number;
+    readonly reason: string;
+  }
   /** Everything stored at `sequence` or before has been delivered. Comes once after the start and after each reset. */
   | { readonly type: "caught-up"; readonly sequence: number }
   /** The first event of each iteration, and again when the log is not the one that was read so far. */
@@ -78,4 +136,6 @@ export type LogEvent =
 export interface LogStatus {
   readonly connected: boolean;
   readonly detail: string;
+  /** Why nothing more is stored, although the log can be reached: it is full. Undefined as far as is known. */
+  readonly full?: string | undefined;
 }

@@ -38,7 +38,26 @@ describe("safeHost()", () => {
 
   test("tells any two names apart", () => {
     fc.assert(fc.property(fc.uniqueArray(serviceName, { maxLength: 50 }), (names) => {
-      expect(new Set(names.map(safeHost)).size).toBe(names.length);
+      expect(new Set(names.map((name) => safeHost(name))).size).toBe(names.length);
+    }));
+  });
+
+  test("leaves a host in its domain, and numbers out of the end", () => {
+    expect(
+      ["service a.eureka.svc.cluster.local", "北京.eureka", "a_b.7", "a.b."].map((name) => safeHost(name)),
+    )
+      .toEqual([
+        expect.stringMatching(/^service-a-x[a-z2-7]{8}\.eureka\.svc\.cluster\.local$/),
+        expect.stringMatching(/^service-x[a-z2-7]{8}\.eureka$/),
+        expect.stringMatching(/^a-b-x[a-z2-7]{8}\.n7$/),
+        expect.stringMatching(/^a-x[a-z2-7]{8}\.b$/),
+      ]);
+  });
+
+  test("makes hosts that are no longer than asked", () => {
+    fc.assert(fc.property(serviceName, fc.integer({ min: 64, max: 255 }), (name, longest) => {
+      const host = safeHost(name, longest);
+      expect([host.length <= longest, isFqdn(host)]).toEqual([true, true]);
     }));
   });
 
@@ -51,12 +70,12 @@ describe("safeHost()", () => {
   });
 
   test("stays the same from release to release", () => {
-    expect(["Order_Service", "com.foo.Bar:group:1.0.0", "10.0.0.1", ""].map(safeHost))
+    expect(["Order_Service", "com.foo.Bar:group:1.0.0", "10.0.0.1", ""].map((name) => safeHost(name)))
       .toMatchInlineSnapshot(`
         [
           "order-service-xgewexxor",
-          "com.foo.bar-group-1.0.0-xlhsrupsf",
-          "10.0.0.1-xixltklcj",
+          "com-xlhsrupsf.foo.bar-group-1.0.n0",
+          "10-xixltklcj.0.0.n1",
           "service-xdqecy44u",
         ]
       `);

@@ -7,6 +7,7 @@ import type {
 } from "../model/manifest.ts";
 import { compareCodePoints, sorted, sortedUnique } from "./code-point-order.ts";
 import { compareEndpoints, compareInstances } from "./endpoint-order.ts";
+import { withoutZone } from "./endpoint-address.ts";
 import { repairLabels } from "./label-repair.ts";
 
 /**
@@ -112,12 +113,15 @@ function withEndpointsMark(metadata: ObjectMeta, isEmpty: boolean): ObjectMeta {
  * - Hosts, `exportTo` and subject alternative names: sorted, each once. Ports: sorted by number.
  * - {@link noEndpointsLabel} on a STATIC entry with neither endpoints nor a workload selector, and on no other.
  *
- * Not touched: `addresses` (the first one has a meaning of its own), the order of keys inside maps (it has none), and
- * what can't be repaired without guessing, such as hosts and protocols; `validateManifest` tells about these.
+ * - Addresses of the entry: without the zone of an IPv6 address, which Envoy takes for no address to listen on.
+ *
+ * Not touched: the order of `addresses` (the first one has a meaning of its own), that of keys inside maps (it has
+ * none), and what can't be repaired without guessing, such as hosts and protocols; `validateManifest` tells about these.
  */
 export function normalizeForIstio(manifest: ServiceEntryManifest): ServiceEntryManifest {
   const { spec, metadata } = manifest;
   const changed: ServiceEntrySpec = { ...spec, hosts: uniqueTexts(spec.hosts) };
+  if (spec.addresses !== undefined) changed.addresses = mapped(spec.addresses, withoutZone);
   if (spec.exportTo !== undefined) changed.exportTo = uniqueTargets(spec.exportTo, metadata.namespace);
   if (spec.subjectAltNames !== undefined) changed.subjectAltNames = uniqueTexts(spec.subjectAltNames);
   if (spec.ports !== undefined) changed.ports = sorted(spec.ports, comparePorts);
@@ -129,8 +133,8 @@ export function normalizeForIstio(manifest: ServiceEntryManifest): ServiceEntryM
 
 /**
  * The output stage of the `slime` profile: slime's order and nothing else. Texts by bytes, endpoints by address,
- * ports by number; where slime leaves equal ones in the order of the registry's answer, {@link compareEndpoints}
- * decides, so that two replicas agree. Answers the very same object if it is in order.
+ * ports by number. Endpoints of one address stay in the collector's order, which depends on the registry's content alone.
+ * Returns the very same object if it is in order.
  */
 export function orderForSlime(manifest: ServiceEntryManifest): ServiceEntryManifest {
   const { spec } = manifest;
@@ -139,6 +143,10 @@ export function orderForSlime(manifest: ServiceEntryManifest): ServiceEntryManif
   if (spec.exportTo !== undefined) changed.exportTo = sortedTexts(spec.exportTo);
   if (spec.subjectAltNames !== undefined) changed.subjectAltNames = sortedTexts(spec.subjectAltNames);
   if (spec.ports !== undefined) changed.ports = sorted(spec.ports, comparePorts);
-  if (spec.endpoints !== undefined) changed.endpoints = sorted(spec.endpoints, compareEndpoints);
+  if (spec.endpoints !== undefined) changed.endpoints = sorted(spec.endpoints, compareAddresses);
   return withSpec(manifest, changed);
+}
+
+function compareAddresses(a: WorkloadEntry, b: WorkloadEntry): number {
+  return compareCodePoints(a.address ?? "", b.address ?? "");
 }

@@ -251,13 +251,18 @@ function checkDynamicDns(manifest: ServiceEntryManifest, findings: Findings): vo
   }
 }
 
-/** S10: a proxy can tell hosts on one port apart only by HTTP's authority or by TLS' server name. */
+/** True for a port whose proxy can tell hosts apart: by HTTP's authority or by TLS' server name. */
+export function tellsHostsApart(portProtocol: string): boolean {
+  const protocol = parseProtocol(portProtocol);
+  return protocol !== undefined && (protocolTraits(protocol).http || protocolTraits(protocol).tls);
+}
+
+/** S10: all hosts of an entry share its ports, so each port has to tell them apart. */
 function checkSeveralHosts(spec: ServiceEntrySpec, findings: Findings): void {
   const { resolution = "NONE" } = spec;
   if (resolution === "NONE" || spec.hosts.length < 2) return;
   for (const [index, port] of (spec.ports ?? []).entries()) {
-    const protocol = parseProtocol(port.protocol ?? "");
-    if (protocol !== undefined && (protocolTraits(protocol).http || protocolTraits(protocol).tls)) continue;
+    if (tellsHostsApart(port.protocol ?? "")) continue;
     const name = quote(port.protocol ?? "");
     const message =
       `protocol ${name} with ${spec.hosts.length} hosts: Istio wants one host, or HTTP, gRPC or TLS`;

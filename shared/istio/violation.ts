@@ -1,8 +1,9 @@
 /**
- * The rules of Istio's validation that we know, by the names used in our documentation: `M` metadata of any kind,
- * `S` ServiceEntry, `C` Sidecar.
+ * The rules that we know, by the names used in our documentation. Of Istio's validation: `M` metadata of any kind, `S`
+ * ServiceEntry, `C` Sidecar. `E1` is what Envoy asks of an endpoint beyond that.
  */
 export type Rule =
+  | "E1"
   | "M1"
   | "S1"
   | "S2"

@@ -135,3 +135,18 @@ export type Manifest = z.infer<typeof Manifest>;
 /** The kinds served over xDS, in the order in which a change of several kinds is pushed (hosts before users). */
 export const resourceKinds = ["ServiceEntry", "Sidecar"] as const;
 export type ResourceKind = (typeof resourceKinds)[number];
+
+/** True for these kinds. A message of another kind is bookkeeping, or was written by a newer version: it is left alone. */
+export function isResourceKind(kind: string): kind is ResourceKind {
+  return resourceKinds.some((known) => known === kind);
+}
+
+/**
+ * Why a manifest's name can't be sent; undefined if it can. Half a surrogate pair has no form in UTF-8: on the
+ * wire all such halves are the same replacement character, and two resources would have one name.
+ */
+export function illFormedName({ metadata }: Manifest): string | undefined {
+  return `${metadata.namespace}/${metadata.name}`.isWellFormed()
+    ? undefined
+    : "holds half a surrogate pair, which no encoding has";
+}

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { subjectMatcher } from "../entry-log/embedded.ts";
+import { subjectMatcher } from "../entry-log/subject-matcher.ts";
 import { decodeSubject, encodeSubject, sourceFilter, syncMarkerSubject } from "./subject.ts";
 
 /** Any text, lone surrogates and control characters included. */

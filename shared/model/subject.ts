@@ -8,7 +8,7 @@
  * `%XX` per UTF-8 byte, `%uXXXX` for a lone surrogate, and a bare `%` for an empty token.
  */
 
-/** What a subject identifies. `source` is one configured connection to a registry. */
+/** The parts of a subject. `source` is one configured connection to a registry. */
 export interface ResourceId {
   readonly kind: string;
   readonly registry: string;
@@ -25,6 +25,14 @@ export const allSubjects = `${subjectRoot}.>`;
 
 /** The kind of the messages that say «this source has been read completely»; see `sync-marker.ts`. */
 export const syncMarkerKind = "SyncMarker";
+
+/** The kind of the messages that say which replicas of a collector share a source; see `term.ts`. */
+export const termKind = "Term";
+
+/** True for the kinds of messages that are about a source as a whole, and no resource. */
+export function isBookkeepingKind(kind: string | undefined): boolean {
+  return kind === syncMarkerKind || kind === termKind;
+}
 
 const plain = /^[A-Za-z0-9_:/@=+~!(),;'$-]+$/;
 
@@ -44,7 +52,8 @@ function encodeCharacter(character: string): string {
   return text;
 }
 
-function encodeToken(token: string): string {
+/** Writes any text as one token of a subject. */
+export function encodeToken(token: string): string {
   if (token === "") return "%";
   if (plain.test(token)) return token;
   let text = "";
@@ -81,10 +90,26 @@ function decodeToken(token: string): string | undefined {
   return text;
 }
 
+/** Writes any text as the last tokens of a subject: dots stay dots. */
+export function encodeName(name: string): string {
+  return name.split(".").map(encodeToken).join(".");
+}
+
+/** Undoes {@link encodeName}; undefined if the text was not made by it. */
+export function decodeName(text: string): string | undefined {
+  const tokens: string[] = [];
+  for (const token of text.split(".")) {
+    const decoded = token === "" ? undefined : decodeToken(token);
+    if (decoded === undefined) return undefined;
+    tokens.push(decoded);
+  }
+  return tokens.join(".");
+}
+
 /** The subject of a resource. Any strings are allowed; {@link decodeSubject} gives them back. */
 export function encodeSubject(id: ResourceId): string {
   const head = [id.kind, id.registry, id.source, id.namespace].map(encodeToken).join(".");
-  return `${subjectRoot}.${head}.${id.name.split(".").map(encodeToken).join(".")}`;
+  return `${subjectRoot}.${head}.${encodeName(id.name)}`;
 }
 
 /** The resource that a subject identifies, or undefined if the subject isn't one of ours. */
@@ -109,7 +134,12 @@ export function syncMarkerSubject(registry: string, source: string): string {
   return encodeSubject({ kind: syncMarkerKind, registry, source, namespace: "", name: "" });
 }
 
-/** The filter that matches all that one source publishes: entries of every kind and its sync marker. */
+/** The subject of a source's term, next to its sync marker. */
+export function termSubject(registry: string, source: string): string {
+  return encodeSubject({ kind: termKind, registry, source, namespace: "", name: "" });
+}
+
+/** The filter that matches all that one source publishes: entries of every kind, its sync marker and its term. */
 export function sourceFilter(registry: string, source: string): string {
   return `${subjectRoot}.*.${encodeToken(registry)}.${encodeToken(source)}.>`;
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { readJson } from "./read-json.ts";
 
 /**
  * What a collector publishes after a complete read of its registry: everything of this source that was stored before
@@ -17,6 +18,13 @@ export const SyncMarker = z.object({
     id: z.string(),
     /** How many entries the source has. */
     entries: z.number().int(),
+    /** Losses that the collector's guard held at that time. */
+    held: z.number().int().default(0),
+    /**
+     * The stream that its publisher has read (`LogIdentity`). A marker that was on its way while the stream was
+     * recreated says nothing of the new one. Missing in markers of earlier versions.
+     */
+    stream: z.string().optional(),
     /** RFC 3339, for people. */
     at: z.string(),
   }),
@@ -24,20 +32,30 @@ export const SyncMarker = z.object({
 export type SyncMarker = z.infer<typeof SyncMarker>;
 
 /** A new marker for a source that has `entries` entries on the stream. */
-export function createSyncMarker(registry: string, source: string, entries: number): SyncMarker {
+export function createSyncMarker(
+  registry: string,
+  source: string,
+  entries: number,
+  held = 0,
+  stream?: string,
+): SyncMarker {
   return {
     apiVersion: "meshregistry.io/v1",
     kind: "SyncMarker",
     metadata: { name: `${registry}.${source}` },
-    spec: { registry, source, id: randomUUID(), entries, at: new Date().toISOString() },
+    spec: {
+      registry,
+      source,
+      id: randomUUID(),
+      entries,
+      held,
+      ...(stream !== undefined && { stream }),
+      at: new Date().toISOString(),
+    },
   };
 }
 
 /** The marker in a message; undefined for what isn't one. */
 export function readSyncMarker(data: Uint8Array): SyncMarker | undefined {
-  try {
-    return SyncMarker.safeParse(JSON.parse(Buffer.from(data).toString("utf8"))).data;
-  } catch {
-    return undefined;
-  }
+  return SyncMarker.safeParse(readJson(data)).data;
 }

@@ -1,8 +1,31 @@
 import { createAdaptorServer } from "@hono/node-server";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context, Hono } from "hono";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { errorText, MeshError } from "./errors.ts";
+import { maskAddress } from "./mask.ts";
+import { Quota } from "./quota.ts";
+
+/** Connections at a time to a server of pages for people, probes and Prometheus, in all and from one address. */
+const maxConnections = 512;
+const maxConnectionsOfOne = 256;
+
+/** How long a request may take to arrive: its head, and all of it, in milliseconds. */
+const headersTimeout = 10_000;
+const requestTimeout = 30_000;
+
+/** A connection on which nothing moves for so long is cut, in milliseconds: its reader takes nothing. */
+const idleMs = 120_000;
+
+/** What one listener allows its clients. */
+export interface HttpLimits {
+  /** Counts connections; default: 512, of which one address may have half. */
+  readonly connections?: Quota;
+  /** How long nothing may move on a connection, in milliseconds; 0: for ever. Default: 2 minutes. */
+  readonly idleMs?: number;
+  /** Called with the address whose connection was cut because there are too many. */
+  readonly onRefusal?: (address: string) => void;
+}
 
 /** A listening HTTP server. */
 export interface HttpServer extends AsyncDisposable {
@@ -18,19 +41,38 @@ export function splitAddress(address: string): { host: string; port: number } {
   if (colon === -1 || !Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new MeshError(
       "configuration",
-      `Cannot listen on "${address}": it must be host:port, such as 127.0.0.1:8081`,
+      `Cannot listen on "${maskAddress(address)}": it must be host:port, such as 127.0.0.1:8081`,
     );
   }
   return { host: host === "" ? "0.0.0.0" : host, port };
 }
 
 /**
- * Serves a Hono app.
+ * Serves a Hono app. Clients that open as many connections as they can, or send and take nothing on them, lock nobody
+ * else out.
  * @throws MeshError `address-in-use` if the port is taken; `key` names the configuration key to change.
  */
-export async function serveHttp(app: Hono, address: string, key: string): Promise<HttpServer> {
+export async function serveHttp(
+  app: Hono,
+  address: string,
+  key: string,
+  limits: HttpLimits = {},
+): Promise<HttpServer> {
   const { host, port } = splitAddress(address);
-  const server = createAdaptorServer({ fetch: app.fetch });
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    serverOptions: { headersTimeout, requestTimeout, connectionsCheckingInterval: headersTimeout / 2 },
+  });
+  if ("timeout" in server) server.timeout = limits.idleMs ?? idleMs;
+  const { connections = new Quota(maxConnections, maxConnectionsOfOne), onRefusal = () => {} } = limits;
+  server.prependListener("connection", (socket: Socket) => {
+    const from = socket.remoteAddress ?? "";
+    if (connections.take(from) === undefined) socket.once("close", () => connections.release(from));
+    else {
+      socket.destroy();
+      onRefusal(from);
+    }
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) =>
       reject(
@@ -57,6 +99,11 @@ export async function serveHttp(app: Hono, address: string, key: string): Promis
 export function clientAddress(c: Context): string {
   const { address = "", port } = getConnInfo(c).remote;
   return `${address.includes(":") ? `[${address}]` : address}:${port}`;
+}
+
+/** The address of the client that sent a request, without its port. */
+export function clientIp(c: Context): string {
+  return getConnInfo(c).remote.address ?? "";
 }
 
 function isAddressInfo(address: AddressInfo | string | null): address is AddressInfo {

@@ -1,4 +1,5 @@
 import { errorText, isMeshError } from "./errors.ts";
+import { maskUrls } from "./mask.ts";
 import { createLogger } from "./log.ts";
 import type { Logger } from "./log.ts";
 
@@ -54,7 +55,7 @@ export async function runService(
 
 function reportFailure(log: Logger, error: unknown): number {
   if (isMeshError(error, "configuration") || isMeshError(error, "address-in-use")) {
-    process.stderr.write(`${errorText(error)}\n`);
+    process.stderr.write(`${maskUrls(errorText(error))}\n`);
     return 2;
   }
   log.fatal({ err: error }, `failed: ${errorText(error)}`);

@@ -137,6 +137,21 @@ test.each(wrongGreetings)("greeted by %s it tries again", async (_name, script, 
   expect(events).toEqual(["connected"]);
 });
 
+test("tells how each request ended", async () => {
+  const requests: boolean[] = [];
+  const requested = (success: boolean) => requests.push(success);
+  for (const script of [fine, refusing(-101), refusing(-5)]) {
+    await using server = await ScriptedServer.start(script);
+    const options = { servers: [server.address], sessionTimeoutMs: 30_000, maxFrameBytes: 1_000 };
+    const zooKeeper = new ZooKeeperClient({ ...options, requested });
+    await zooKeeper.connected(AbortSignal.timeout(10_000));
+    await zooKeeper.getChildren("/a").catch(() => {});
+    await zooKeeper[Symbol.asyncDispose]();
+  }
+  // That there is no such node (-101) is an answer.
+  expect(requests).toEqual([true, true, false]);
+});
+
 test("a server that says nothing is left after a while", async () => {
   await using server = await ScriptedServer.start({ greet: () => {} }, fine);
   const { zooKeeper, connected } = clientOf(server, 1_000);

@@ -28,6 +28,7 @@ const creator: readonly Acl[] = [{ permissions: permissions.all, scheme: "auth",
 /** A ZooKeeper client in TypeScript alone. It connects when it is made, and goes on until it is disposed of. */
 export class ZooKeeperClient implements ZooKeeper {
   readonly requests = new Map<string, number>();
+  readonly #requested: ((success: boolean) => void) | undefined;
   readonly #chroot: string;
   readonly #keeper: SessionKeeper;
   readonly #listeners: Listeners;
@@ -41,6 +42,7 @@ export class ZooKeeperClient implements ZooKeeper {
   /** @throws MeshError `configuration` for servers that are none. */
   constructor(options: ZooKeeperOptions) {
     const { hosts, chroot } = parseConnectString(options.servers);
+    this.#requested = options.requested;
     this.#chroot = chroot;
     this.#listeners = new Listeners(chroot);
     this.#keeper = new SessionKeeper(hosts, options, {
@@ -108,7 +110,7 @@ export class ZooKeeperClient implements ZooKeeper {
     if (this.#withoutTreeWatch.has(server)) return false;
     this.#count("watchTree");
     const mode = watchModes.persistentRecursive;
-    const has = await this.#keeper.request({ op: "addWatch", path: onServer, mode }, (error) => {
+    const has = await this.#request({ op: "addWatch", path: onServer, mode }, (error) => {
       // Not known (before 3.6), or not to be had with this server's watch manager.
       if (error !== errorCodes.unimplemented && error !== errorCodes.marshalling) {
         throw new ZooKeeperError("watchTree", path, error);
@@ -120,6 +122,10 @@ export class ZooKeeperClient implements ZooKeeper {
     if (has === false) return false;
     this.#trees.add(onServer);
     return true;
+  }
+
+  async sync(path: string): Promise<void> {
+    await this.#write("sync", path, { op: "sync", path: toServerPath(this.#chroot, path) });
   }
 
   async create(path: string, data = new Uint8Array(), options: CreateOptions = {}): Promise<string> {
@@ -165,7 +171,7 @@ export class ZooKeeperClient implements ZooKeeper {
     request: RequestOf<Op>,
   ): Promise<Replies[Op] | undefined> {
     this.#count(name);
-    return this.#keeper.request(request, (error) => {
+    return this.#request(request, (error) => {
       if (error === errorCodes.noNode) return undefined;
       throw new ZooKeeperError(name, request.path, error);
     });
@@ -180,7 +186,7 @@ export class ZooKeeperClient implements ZooKeeper {
     const server = this.#keeper.server ?? "";
     this.#count("getChildrenOf");
     const request = { op: "multiRead", paths: nodes.map(({ onServer }) => onServer) } as const;
-    const answer = this.#keeper.request(request, (error) => {
+    const answer = this.#request(request, (error) => {
       if (error !== errorCodes.unimplemented && error !== errorCodes.marshalling) {
         throw new ZooKeeperError("getChildrenOf", nodes[0]?.path ?? "", error);
       }
@@ -208,9 +214,19 @@ export class ZooKeeperClient implements ZooKeeper {
 
   #write<Op extends OpName>(name: string, path: string, request: RequestOf<Op>): Promise<Replies[Op]> {
     this.#count(name);
-    return this.#keeper.request(request, (error) => {
+    return this.#request(request, (error) => {
       throw new ZooKeeperError(name, path, error);
     });
+  }
+
+  #request<Op extends OpName, Other>(
+    request: RequestOf<Op>,
+    onError: (error: number) => Other,
+  ): Promise<Replies[Op] | Other> {
+    const reply = this.#keeper.request(request, onError);
+    const requested = this.#requested;
+    if (requested !== undefined) reply.then(() => requested(true), () => requested(false));
+    return reply;
   }
 
   /** A server hangs up after a request that it doesn't know. The session goes on, at the same server. */

@@ -43,3 +43,10 @@ test("a chroot is added and taken away", () => {
 test.each([[""], ["a"], ["/a/"], ["//"], ["/a//b"]])("%j is no path", (path) => {
   expect(() => toServerPath("", path)).toThrow(TypeError);
 });
+
+test("a password in an address is refused and not shown", () => {
+  for (const address of ["user:hunter2@a:2181", "user:hun/ter2@a:2181", "zookeeper://user:hunter2@a"]) {
+    expect(() => parseConnectString([address])).toThrow(/set zookeeperSource\.username and/);
+    expect(() => parseConnectString([address])).not.toThrow(/hun/);
+  }
+});

@@ -1,4 +1,5 @@
 import { MeshError } from "../runtime/errors.ts";
+import { maskUserInfo } from "../runtime/mask.ts";
 
 /** One server of an ensemble. */
 export interface Host {
@@ -22,6 +23,11 @@ const defaultPort = 2181;
  */
 export function parseConnectString(servers: readonly string[]): ConnectString {
   const text = servers.join(",");
+  if (text.includes("@")) {
+    const remedy =
+      "user and password don't stand in it; set zookeeperSource.username and zookeeperSource.password";
+    throw new MeshError("configuration", `"${maskUserInfo(text)}" is no ZooKeeper server: ${remedy}`);
+  }
   const slash = text.indexOf("/");
   const parts = (slash === -1 ? text : text.slice(0, slash)).split(",").filter((part) => part.trim() !== "");
   if (parts.length === 0) throw new MeshError("configuration", `no ZooKeeper server in "${text}"`);

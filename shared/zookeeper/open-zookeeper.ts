@@ -1,5 +1,5 @@
 import { ZooKeeperClient } from "./client.ts";
-import { NativeZooKeeper } from "./native-driver.ts";
+import { NativeZooKeeper } from "./native/driver.ts";
 import type { ZooKeeper, ZooKeeperOptions } from "./zookeeper.ts";
 
 /**

@@ -1,9 +1,9 @@
 import { pause } from "../runtime/waiting.ts";
 import { MeshError } from "../runtime/errors.ts";
+import { HostRotation } from "../runtime/host-rotation.ts";
 import { Connection } from "./connection.ts";
 import { hostText } from "./connect-string.ts";
 import type { Host } from "./connect-string.ts";
-import { HostRotation } from "./host-rotation.ts";
 import { PendingRequests } from "./pending-requests.ts";
 import { Session } from "./session.ts";
 import { errorCodes, specialXids } from "./wire/codes.ts";
@@ -44,7 +44,7 @@ interface Attempt {
 export class SessionKeeper {
   readonly #options: ZooKeeperOptions;
   readonly #hostCount: number;
-  readonly #rotation: HostRotation;
+  readonly #rotation: HostRotation<Host>;
   readonly #session: Session;
   readonly #onSession: (event: SessionEvent) => void;
   readonly #onEvent: (event: WatcherEvent) => void;

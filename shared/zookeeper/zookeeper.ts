@@ -51,6 +51,11 @@ export interface ZooKeeper extends AsyncDisposable {
    */
   watchTree(path: string): Promise<boolean>;
   /**
+   * Settles when the server in use has caught up with its ensemble as of this call: all watches for what happened
+   * before have fired by then. @throws ZooKeeperError
+   */
+  sync(path: string): Promise<void>;
+  /**
    * Creates a node; answers its path. @throws ZooKeeperError, as all requests do that the server refuses. Its code is
    * `invalid-record` if that is about the node, as if it may not be read.
    */
@@ -122,4 +127,6 @@ export interface ZooKeeperOptions {
     | undefined;
   /** Larger answers end the connection. */
   readonly maxFrameBytes: number;
+  /** Is told how each request ended; that a node isn't there is an answer as well. */
+  readonly requested?: (success: boolean) => void;
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { JetStreamEntryLog } from "../../shared/entry-log/jetstream.ts";
+import { JetStreamEntryLog } from "../../shared/entry-log/jetstream/jetstream.ts";
 import { createLogger } from "../../shared/runtime/log.ts";
 import { findServer, getServersCommand } from "../servers/find.ts";
 import { startNats } from "../servers/nats.ts";

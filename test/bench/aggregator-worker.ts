@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { embeddedBucket } from "../../shared/entry-log/open-entry-log.ts";
 import { startAggregator } from "../../services/aggregator/aggregator.ts";
 import type { Aggregator } from "../../services/aggregator/aggregator.ts";
 import type { ClientStream } from "../../services/aggregator/xds/client-stream.ts";
@@ -57,7 +58,7 @@ serveCommands({
       xds: { shards },
     });
     aggregator = await startAggregator(
-      { config, environment, entryLog, metrics: createMetrics() },
+      { config, environment, entryLog, collectors: embeddedBucket("collectors"), metrics: createMetrics() },
       // It ends with the process, and closes nothing.
       { log: createLogger("bench"), signal, use: (resource) => resource },
     );
@@ -85,7 +86,7 @@ serveCommands({
     const { pushes, everyMs } = AcknowledgedInput.parse(input);
     for (;;) {
       const clients = [...aggregator?.clients() ?? []];
-      if (pushesOf(clients) >= pushes && clients.every((client) => client.hasAcknowledgedAll)) {
+      if (pushesOf(clients) >= pushes && clients.every((client) => client.isUpToDate)) {
         return sharedClockMs();
       }
       await delay(everyMs);

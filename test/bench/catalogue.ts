@@ -4,9 +4,13 @@ import type { LogRecord } from "../../shared/entry-log/entry-log.ts";
 import type { Manifest, ServiceEntryManifest } from "../../shared/model/manifest.ts";
 import { encodeSubject, syncMarkerSubject } from "../../shared/model/subject.ts";
 import { createSyncMarker } from "../../shared/model/sync-marker.ts";
-import type { NewInstance } from "../../services/all-in-one/demo/eureka-registry.ts";
-import { convertService, eurekaRules, serviceKey } from "../../services/eureka-collector/convert.ts";
-import { decodeApplication } from "../../services/eureka-collector/decode.ts";
+import type { NewInstance } from "../../shared/simulators/eureka/registry.ts";
+import {
+  convertService,
+  eurekaRules,
+  serviceKey,
+} from "../../services/eureka-collector/conversion/convert.ts";
+import { decodeApplication } from "../../services/eureka-collector/client/decode.ts";
 
 /** How large a made-up registry is. */
 export interface CatalogueSize {
@@ -96,8 +100,8 @@ export function converter(): (service: number, instances: number) => ServiceEntr
   const rules = eurekaRules(config.eurekaSource, config.profile, environment);
   return (service, instances) => {
     const decoded = decodeApplication(application(service, instances), () => {});
-    const members = [{ registryId: "", instances: decoded?.instances ?? [] }];
-    return convertService(serviceKey(serviceName(service)), members, rules);
+    const members = [{ name: serviceName(service), registryId: "", instances: decoded?.instances ?? [] }];
+    return convertService(serviceKey(serviceName(service)), members, rules, () => {});
   };
 }
 

@@ -1,7 +1,11 @@
-import { ApplicationSplitter } from "../../services/eureka-collector/application-splitter.ts";
-import { convertService, eurekaRules, serviceKey } from "../../services/eureka-collector/convert.ts";
-import { decodeApplication } from "../../services/eureka-collector/decode.ts";
-import type { EurekaApplication } from "../../services/eureka-collector/decode.ts";
+import { ApplicationSplitter } from "../../services/eureka-collector/client/application-splitter.ts";
+import {
+  convertService,
+  eurekaRules,
+  serviceKey,
+} from "../../services/eureka-collector/conversion/convert.ts";
+import { decodeApplication } from "../../services/eureka-collector/client/decode.ts";
+import type { EurekaApplication } from "../../services/eureka-collector/client/decode.ts";
 import { application, benchConfig, sizeText } from "./catalogue.ts";
 import type { CatalogueSize } from "./catalogue.ts";
 import type { Measurement } from "./measurement.ts";
@@ -30,7 +34,7 @@ export const conversion: Measurement = {
       const decoded = await timed(() => (applications = decode(answer)));
       const converted = await timed(() => {
         for (const { name, instances } of applications) {
-          convertService(serviceKey(name), [{ registryId: "", instances }], rules);
+          convertService(serviceKey(name), [{ name, registryId: "", instances }], rules, () => {});
         }
       });
       row(`split and decode, ${round}`, rate(decoded), "services/s");

@@ -1,6 +1,6 @@
-import { ResourceCache } from "../../services/aggregator/cache.ts";
-import { encodeResource } from "../../services/aggregator/encode/encode-resource.ts";
-import { presentResource } from "../../services/aggregator/present.ts";
+import { ResourceCache } from "../../services/aggregator/catalogue/cache.ts";
+import { encodeResource } from "../../services/aggregator/output-stage/encode/encode-resource.ts";
+import { presentResource } from "../../services/aggregator/output-stage/present.ts";
 import { ResponseBuilder } from "../../services/aggregator/xds/response-builder.ts";
 import { decodeSubject } from "../../shared/model/subject.ts";
 import { manifests, sizeText, toRecord } from "./catalogue.ts";

@@ -1,6 +1,6 @@
 import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";
 import type { EntryLog, LogRecord } from "../../shared/entry-log/entry-log.ts";
-import { JetStreamEntryLog } from "../../shared/entry-log/jetstream.ts";
+import { JetStreamEntryLog } from "../../shared/entry-log/jetstream/jetstream.ts";
 import { allSubjects, encodeSubject } from "../../shared/model/subject.ts";
 import { createLogger } from "../../shared/runtime/log.ts";
 import { findServer, getServersCommand } from "../servers/find.ts";

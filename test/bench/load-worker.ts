@@ -1,12 +1,13 @@
 import { z } from "zod";
-import { ResourceCache } from "../../services/aggregator/cache.ts";
-import { StreamIngest } from "../../services/aggregator/ingest.ts";
+import { ResourceCache } from "../../services/aggregator/catalogue/cache.ts";
+import { shrinkPolicyOf } from "../../shared/collector/shrink-policy.ts";
+import { StreamIngest } from "../../services/aggregator/ingest/ingest.ts";
 import { AggregatorMetrics } from "../../services/aggregator/metrics.ts";
-import { SyncGate } from "../../services/aggregator/sync-gate.ts";
+import { SyncGate } from "../../services/aggregator/ingest/sync-gate.ts";
 import { sourcesOf } from "../../shared/config/mod.ts";
 import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";
 import type { EntryLog } from "../../shared/entry-log/entry-log.ts";
-import { JetStreamEntryLog } from "../../shared/entry-log/jetstream.ts";
+import { JetStreamEntryLog } from "../../shared/entry-log/jetstream/jetstream.ts";
 import { createLogger } from "../../shared/runtime/log.ts";
 import { createMetrics } from "../../shared/runtime/service-options.ts";
 import { benchConfig, manifests, markerRecord, toRecord } from "./catalogue.ts";
@@ -44,7 +45,14 @@ serveCommands({
     const cache = new ResourceCache();
     const gate = new SyncGate(sourcesOf(config));
     const metrics = new AggregatorMetrics(createMetrics());
-    const ingest = new StreamIngest({ cache, gate, profile: config.profile, log, metrics });
+    const ingest = new StreamIngest({
+      cache,
+      gate,
+      profile: config.profile,
+      guard: shrinkPolicyOf(config),
+      log,
+      metrics,
+    });
     const taken = await timed(async () => {
       await Promise.race([gate.opened, ingest.run(entryLog, signal)]);
     });

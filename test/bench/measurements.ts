@@ -1,12 +1,17 @@
 import { aggregatorLoad } from "./aggregator-load.ts";
+import { conflicts } from "./conflicts.ts";
 import { conversion } from "./conversion.ts";
 import { dialectCosts } from "./dialects.ts";
 import { encode } from "./encode.ts";
 import { entryLog } from "./entry-log.ts";
+import { facts } from "./facts.ts";
 import { idle } from "./idle.ts";
+import { kubernetes } from "./kubernetes.ts";
 import { latency } from "./latency.ts";
 import type { Measurement } from "./measurement.ts";
+import { nacos } from "./nacos.ts";
 import { push } from "./push.ts";
+import { replicas } from "./replicas.ts";
 import { scale } from "./scale.ts";
 import { shards } from "./shards.ts";
 import { transport } from "./transport.ts";
@@ -20,12 +25,17 @@ export const measurements: readonly Measurement[] = [
   entryLog,
   aggregatorLoad,
   encode,
+  conflicts,
   push,
   transport,
   dialectCosts,
   shards,
   latency,
   zookeeper,
+  kubernetes,
+  nacos,
+  replicas,
+  facts,
   idle,
   scale,
 ];

@@ -59,7 +59,7 @@ async function run(names: readonly string[], quick: boolean, out: string | undef
   const figures: Figure[] = [];
   const notes: string[] = [];
   let failures = 0;
-  /** After each measurement, so that a run that is broken off leaves what it has. */
+  /** After each figure, so that a run that is broken off leaves what it has. */
   const save = (): Report => {
     const load = { before, after: loadAverage() };
     const report: Report = { date: begin.toISOString(), machine, load, quick, notes, figures };
@@ -70,7 +70,10 @@ async function run(names: readonly string[], quick: boolean, out: string | undef
     const progress = (text: string) => void process.stderr.write(`${name}: ${text}\n`);
     const bench: Bench = {
       quick,
-      report: (figure) => void figures.push(figure),
+      report: (figure) => {
+        figures.push(figure);
+        save();
+      },
       note: (text) => void notes.push(text),
       progress,
     };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { embeddedBucket } from "../../shared/entry-log/open-entry-log.ts";
 import { startAggregator } from "../../services/aggregator/aggregator.ts";
 import type { LogRecord } from "../../shared/entry-log/entry-log.ts";
 import type { ServiceEntryManifest } from "../../shared/model/manifest.ts";
@@ -61,7 +62,7 @@ serveCommands({
     const before = ownUsage();
     const startMs = performance.now();
     const aggregator = await startAggregator(
-      { config, environment, entryLog, metrics: createMetrics() },
+      { config, environment, entryLog, collectors: embeddedBucket("collectors"), metrics: createMetrics() },
       { log: createLogger("bench"), signal, use: (resource) => resource },
     );
     await aggregator.gate.opened;

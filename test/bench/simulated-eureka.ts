@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { EurekaRegistry } from "../../services/all-in-one/demo/eureka-registry.ts";
-import { EurekaServer } from "../../services/all-in-one/demo/eureka-server.ts";
+import { EurekaRegistry } from "../../shared/simulators/eureka/registry.ts";
+import { EurekaServer } from "../../shared/simulators/eureka/server.ts";
 import { serviceName, springInstance } from "./catalogue.ts";
 import type { CatalogueSize } from "./catalogue.ts";
 import { sharedClockMs } from "./stopwatch.ts";

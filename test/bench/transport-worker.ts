@@ -1,6 +1,7 @@
 import { connect, createServer } from "node:http2";
 import type { ServerHttp2Stream } from "node:http2";
 import { z } from "zod";
+import { ArrivalBudget } from "../../services/aggregator/grpc/arrival-budget.ts";
 import { GrpcCall } from "../../services/aggregator/grpc/grpc-call.ts";
 import { ownUsage } from "./process-usage.ts";
 import { serveCommands } from "./worker.ts";
@@ -29,9 +30,11 @@ function bareSender(stream: ServerHttp2Stream, message: Buffer): () => void {
   };
 }
 
+const limits = { maxRequestBytes: 1024, requestTimeout: 0, arriving: new ArrivalBudget(1024) };
+
 function grpcSender(stream: ServerHttp2Stream, pieces: readonly Buffer[]): () => void {
   const call = new GrpcCall(stream, "");
-  call.start({ onMessage: () => {}, onHalfClose: () => {}, onClose: () => {} }, 1024);
+  call.start({ onMessage: () => {}, onHalfClose: () => {}, onClose: () => {} }, limits, () => {});
   return () => call.send(pieces);
 }
 

@@ -1,9 +1,9 @@
 import { loadConfig } from "../../shared/config/mod.ts";
 import type { Profile } from "../../shared/config/mod.ts";
-import { convertInterface } from "../../services/zk-collector/conversion/convert-interface.ts";
-import { parseDubboUrl } from "../../services/zk-collector/conversion/parse-dubbo-url.ts";
-import type { InterfaceRecord } from "../../services/zk-collector/conversion/registry-records.ts";
-import { zookeeperRules } from "../../services/zk-collector/conversion/zookeeper-rules.ts";
+import { convertInterface } from "../../shared/dubbo/conversion/convert-interface.ts";
+import { parseDubboUrl } from "../../shared/dubbo/conversion/parse-dubbo-url.ts";
+import type { InterfaceRecord } from "../../shared/dubbo/conversion/registry-records.ts";
+import { zookeeperRules } from "../../shared/dubbo/conversion/dubbo-rules.ts";
 import { sizeText } from "./catalogue.ts";
 import type { CatalogueSize } from "./catalogue.ts";
 import type { Measurement } from "./measurement.ts";

@@ -1,10 +1,10 @@
 import { Registry } from "prom-client";
-import { ResourceCache } from "../../services/aggregator/cache.ts";
-import { encodeResource } from "../../services/aggregator/encode/encode-resource.ts";
+import { ResourceCache } from "../../services/aggregator/catalogue/cache.ts";
+import { encodeResource } from "../../services/aggregator/output-stage/encode/encode-resource.ts";
 import { defaultTransportSettings, Transport } from "../../services/aggregator/grpc/transport.ts";
 import type { TransportSettings } from "../../services/aggregator/grpc/transport.ts";
 import { AggregatorMetrics } from "../../services/aggregator/metrics.ts";
-import { SyncGate } from "../../services/aggregator/sync-gate.ts";
+import { SyncGate } from "../../services/aggregator/ingest/sync-gate.ts";
 import type { ListenerOptions } from "../../services/aggregator/xds/listener.ts";
 import { XdsServer } from "../../services/aggregator/xds/xds-server.ts";
 import type { ProtocolSettings } from "../../services/aggregator/xds/xds-server.ts";

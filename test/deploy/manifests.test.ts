@@ -2,9 +2,10 @@ import { existsSync, statSync } from "node:fs";
 import { join, posix } from "node:path";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { listenersOf } from "../../services/aggregator/listeners.ts";
-import { configSources } from "../../services/meshctl/config-sources.ts";
-import { ConfigSchema, formatIssue, loadConfig } from "../../shared/config/mod.ts";
+import { listenersOf } from "../../services/aggregator/xds/listeners.ts";
+import { configSources } from "../../services/meshctl/commands/config-sources.ts";
+import { ConfigSchema, formatIssue, loadConfig, sourcesOf } from "../../shared/config/mod.ts";
+import type { Config } from "../../shared/config/mod.ts";
 import {
   ContainerPort,
   DisruptionBudget,
@@ -19,7 +20,6 @@ import {
   root,
   Service,
   ServicePort,
-  Skaffold,
   Workload,
 } from "./read-manifests.ts";
 
@@ -32,7 +32,6 @@ const kustomizations = filesBelow("deploy", "kustomization.yaml").map((path) => 
   folder: posix.dirname(path),
   content: Kustomization.parse(readYaml(path)[0]),
 }));
-const skaffold = Skaffold.parse(readYaml("skaffold.yaml")[0]);
 
 /** The workload whose pods a selector finds: exactly one, or what selects is wrong. */
 function selected(labels: Readonly<Record<string, string>>): Workload {
@@ -70,6 +69,21 @@ function withResources(folder: string): readonly (typeof kustomizations)[number]
   return [...own, ...below.flatMap(withResources)];
 }
 
+/** The components of a kustomization, and theirs. */
+function withComponents(folder: string): readonly string[] {
+  const own = kustomizations.filter((kustomization) => kustomization.folder === folder)
+    .flatMap(({ content }) => content.components)
+    .map((component) => posix.join(folder, component));
+  return [...own, ...own.flatMap(withComponents)];
+}
+
+/** The Deployments of the collectors that read what a configuration enables, sorted. */
+function collectorsOf(config: Config): readonly string[] {
+  const short: Readonly<Record<string, string>> = { zookeeper: "zk", kubernetes: "k8s" };
+  const names = sourcesOf(config).map(({ registry }) => short[registry] ?? registry);
+  return [...new Set(names)].map((name) => `${name}-collector`).sort();
+}
+
 /** A configuration file of ours as pods get it. */
 function configOf(path: string) {
   return loadConfig(readText(path), { env: {}, fileName: path });
@@ -78,6 +92,8 @@ function configOf(path: string) {
 describe("kustomizations", () => {
   test.each(kustomizations)("$folder names only what exists", ({ folder, content }) => {
     for (const resource of [...content.resources, ...content.components]) {
+      // Keys are made where they are used.
+      if (resource === "nats-accounts") continue;
       const path = posix.join(folder, resource);
       expect(existsSync(join(root, path)), path).toBe(true);
       if (statSync(join(root, path)).isDirectory()) expect(isKustomization(path), path).toBe(true);
@@ -143,13 +159,20 @@ describe("workloads", () => {
     for (const { configMap } of template.spec.volumes) {
       if (configMap !== undefined) expect(generated).toContain(configMap.name);
     }
-    expect(volumeMounts.map(({ name }) => name)).toContain("configuration");
+    // The demo's registries have nothing to be told.
+    if (workload.metadata.name !== "demo-registries") {
+      expect(volumeMounts.map(({ name }) => name)).toContain("configuration");
+    }
     if (serviceName !== undefined) {
       expect(services.map(({ metadata }) => metadata.name)).toContain(serviceName);
     }
   });
 
-  test.each(workloads.filter(({ kind }) => kind === "Deployment"))(
+  const configured = workloads.filter(({ kind, metadata }) =>
+    kind === "Deployment" && metadata.name !== "demo-registries"
+  );
+
+  test.each(configured)(
     "$metadata.name: arguments fit ports and volumes",
     (workload) => {
       const { args, volumeMounts } = containerOf(workload);
@@ -159,6 +182,19 @@ describe("workloads", () => {
       expect(one(workload.spec.template.spec.volumes).name).toBe("configuration");
     },
   );
+});
+
+describe("collectors", () => {
+  const collectors = workloads.filter(({ metadata }) => metadata.name.endsWith("-collector"));
+
+  test.each(collectors)("$metadata.name: replicas share its source", ({ metadata, ...workload }) => {
+    // An old replica stays until a new one has read the registry.
+    expect(workload.spec.strategy?.rollingUpdate).toMatchObject({ maxUnavailable: 0, maxSurge: 1 });
+    // Leases and terms name the pod.
+    expect(containerOf({ metadata, ...workload }).env.map(({ name }) => name)).toContain("POD_NAME");
+    const budgets = pick(DisruptionBudget, documents, "PodDisruptionBudget");
+    expect(budgets.map((budget) => budget.metadata.name)).toContain(metadata.name);
+  });
 });
 
 describe("what leads to pods", () => {
@@ -249,10 +285,14 @@ describe("configuration", () => {
   test.each(filesBelow("deploy", "meshregistry.yaml"))("%s is in order and fits the manifests", (path) => {
     const { config, warnings } = configOf(path);
     expect(warnings.map(formatIssue)).toEqual([]);
-    // The overlays take both collectors; one whose source is off would not start.
-    expect([config.eurekaSource.enabled, config.zookeeperSource.enabled]).toEqual([true, true]);
-    const aggregator = selected({ "app.kubernetes.io/name": "aggregator" });
-    expect(config.mcp.serverUrl).toBe(`xds://0.0.0.0:${portOf(aggregator, "grpc-xds")}`);
+    // An overlay takes the collectors of the registries that its configuration enables: one whose source is off would not
+    // start, and without its collector a source would never be read.
+    const folder = posix.dirname(path);
+    const collectors = withComponents(folder).map((name) => posix.basename(name))
+      .filter((name) => name.endsWith("-collector"));
+    if (collectors.length > 0) expect(collectors.sort()).toEqual(collectorsOf(config));
+    const server = selected({ "app.kubernetes.io/name": "aggregator" });
+    expect(config.mcp.serverUrl).toBe(`xds://0.0.0.0:${portOf(server, "grpc-xds")}`);
     const addresses = services.flatMap(({ metadata, spec }) =>
       spec.ports.map(({ port }) => `nats://${metadata.name}:${port}`)
     );
@@ -275,34 +315,6 @@ describe("configuration", () => {
 });
 
 describe("images", () => {
-  const ours = workloads.map((workload) => containerOf(workload).image).filter((image) =>
-    image.startsWith("meshregistry/")
-  );
-
-  test("skaffold builds what is deployed, each from its service", () => {
-    const { artifacts } = skaffold.build;
-    expect(artifacts.map(({ image }) => image).sort()).toEqual([...ours].sort());
-    for (const { image, docker, sync } of artifacts) {
-      expect(image).toBe(`meshregistry/${docker.buildArgs.SERVICE}`);
-      expect(existsSync(join(root, "services", docker.buildArgs.SERVICE, "start.mjs"))).toBe(true);
-      expect(existsSync(join(root, docker.dockerfile))).toBe(true);
-      expect(sync.manual.map(({ src }) => src)).toContain(`services/${docker.buildArgs.SERVICE}/**/*.ts`);
-    }
-  });
-
-  test("skaffold deploys overlays that exist, and forwards ports of theirs", () => {
-    const paths = [skaffold, ...skaffold.profiles].flatMap(({ manifests }) => manifests.kustomize.paths);
-    for (const path of paths) expect(isKustomization(path), path).toBe(true);
-    const { namespace } = one(
-      kustomizations.filter(({ folder }) => folder === one(skaffold.manifests.kustomize.paths)),
-    ).content;
-    for (const forward of skaffold.portForward) {
-      const service = services.find(({ metadata }) => metadata.name === forward.resourceName);
-      expect(service?.spec.ports.map(({ port }) => port), forward.resourceName).toContain(forward.port);
-      expect(forward.namespace).toBe(namespace);
-    }
-  });
-
   test("the base images are the runtimes that we test with", () => {
     const { devDependencies } = z.looseObject({
       devDependencies: z.looseObject({ node: z.string(), deno: z.string() }),

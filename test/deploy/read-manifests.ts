@@ -17,6 +17,7 @@ const Container = z.looseObject({
   name: z.string(),
   image: z.string(),
   args: z.array(z.string()).default([]),
+  env: z.array(z.looseObject({ name: z.string() })).default([]),
   ports: z.array(ContainerPort),
   startupProbe: Probe.optional(),
   readinessProbe: Probe,
@@ -27,7 +28,7 @@ const Container = z.looseObject({
     readOnlyRootFilesystem: z.boolean(),
     capabilities: z.looseObject({ drop: z.array(z.string()) }),
   }),
-  volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })),
+  volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })).default([]),
 });
 
 /** A Deployment or a StatefulSet, as far as tests look into it. */
@@ -36,6 +37,9 @@ export const Workload = z.looseObject({
   metadata: z.looseObject({ name: z.string() }),
   spec: z.looseObject({
     replicas: z.number(),
+    strategy: z.looseObject({
+      rollingUpdate: z.looseObject({ maxUnavailable: z.number(), maxSurge: z.number() }).optional(),
+    }).optional(),
     selector: z.looseObject({ matchLabels: Labels }),
     serviceName: z.string().optional(),
     template: z.looseObject({
@@ -50,7 +54,7 @@ export const Workload = z.looseObject({
         containers: z.array(Container).length(1),
         volumes: z.array(
           z.looseObject({ name: z.string(), configMap: z.looseObject({ name: z.string() }).optional() }),
-        ),
+        ).default([]),
       }),
     }),
   }),
@@ -114,33 +118,13 @@ export const Kustomization = z.strictObject({
 export type Kustomization = z.infer<typeof Kustomization>;
 
 const Patch = z.array(
-  z.strictObject({ op: z.enum(["add", "replace", "test"]), path: z.string(), value: z.unknown() }),
+  z.strictObject({ op: z.enum(["add", "remove", "replace", "test"]), path: z.string(), value: z.unknown() }),
 );
 
 /** The steps of a JSON patch in a kustomization (RFC 6902, as YAML). */
 export function parsePatch(text: string): z.infer<typeof Patch> {
   return Patch.parse(parse(text));
 }
-
-export const Skaffold = z.looseObject({
-  apiVersion: z.string().startsWith("skaffold/v4beta"),
-  build: z.looseObject({
-    artifacts: z.array(z.looseObject({
-      image: z.string(),
-      docker: z.looseObject({
-        dockerfile: z.string(),
-        buildArgs: z.looseObject({ SERVICE: z.string(), OWNER: z.string() }),
-      }),
-      sync: z.looseObject({ manual: z.array(z.looseObject({ src: z.string(), dest: z.string() })) }),
-    })),
-  }),
-  manifests: z.looseObject({ kustomize: z.looseObject({ paths: z.array(z.string()) }) }),
-  portForward: z.array(z.looseObject({ resourceName: z.string(), namespace: z.string(), port: z.number() })),
-  profiles: z.array(z.looseObject({
-    name: z.string(),
-    manifests: z.looseObject({ kustomize: z.looseObject({ paths: z.array(z.string()) }) }),
-  })),
-});
 
 /** The text of a file; its path starts at the top folder. */
 export function readText(path: string): string {
@@ -157,10 +141,10 @@ export function readYaml(path: string): readonly unknown[] {
   });
 }
 
-/** Paths of all files below a folder that end so, sorted. */
+/** Paths of all files below a folder that end so, sorted; without templates of the Helm chart, which are no YAML. */
 export function filesBelow(folder: string, ending: string): readonly string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((path) => path.endsWith(ending))
+    .filter((path) => path.endsWith(ending) && !path.startsWith("helm/"))
     .map((path) => `${folder}/${path}`)
     .sort();
 }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { EurekaServer } from "../../services/all-in-one/demo/eureka-server.ts";
+import { EurekaServer } from "../../shared/simulators/eureka/server.ts";
 import { freePort } from "../servers/free-port.ts";
 import { serviceCommand } from "./services.ts";
 import { XdsObserver } from "./xds-observer.ts";
@@ -39,6 +39,7 @@ async function getText(url: string): Promise<string> {
 describe("all-in-one", () => {
   test.each([
     { demo: "Eureka", args: [] },
+    { demo: "Nacos", args: ["--demo", "nacos"] },
     { demo: "ZooKeeper", args: ["--demo", "zookeeper"] },
   ])(
     "shows a dozen services of $demo within 10 s, follows their changes, and stops on SIGTERM",
@@ -114,22 +115,6 @@ describe("all-in-one", () => {
       expect(lines[0]).toMatch(/^Cannot listen for HTTP on .*set --http or http\.address$/);
     } finally {
       taken.close();
-    }
-  });
-
-  test("refuses a registry that nobody would collect, in place of never getting ready", async () => {
-    const { http, xds } = await ports();
-    const folder = mkdtempSync(join(tmpdir(), "meshregistry-config-"));
-    try {
-      const file = join(folder, "nacos.yaml");
-      writeFileSync(file, 'nacosSource: {enabled: true, address: ["http://127.0.0.1:8848"]}\n');
-      await using process = run(["--config", file, "--http", http, "--xds", xds]);
-      expect(await process.exit).toBe(2);
-      expect(await process.stderr).toContain(
-        "Cannot read nacos: this version has a collector for eureka, zookeeper only",
-      );
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
     }
   });
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { selfSignedCertificate } from "../servers/certificate.ts";
 import type { Certificate } from "../servers/certificate.ts";
 import { requireReal, useServer } from "../servers/find.ts";
-import { startService } from "./services.ts";
+import { noRegistry, startService } from "./services.ts";
 import type { Service } from "./services.ts";
 
 const { skip } = requireReal("grpcurl");
@@ -33,9 +33,9 @@ async function grpcurl(...args: readonly string[]): Promise<Result> {
   });
 }
 
-/** The server of a service that starts: no registry, so everything is known at once. */
+/** The server of a service that starts, and waits for no registry. */
 async function start(config: object): Promise<Service> {
-  const started = await startService("all-in-one", { ...config });
+  const started = await startService("all-in-one", { ...noRegistry, ...config });
   await vi.waitFor(async () => expect(await started.isReady()).toBe(true), { timeout: 60_000 });
   return started;
 }

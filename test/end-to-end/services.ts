@@ -1,20 +1,29 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePort } from "../servers/free-port.ts";
+import { freePort, freePortWith } from "../servers/free-port.ts";
 import { accepts, orDispose, ServerProcess } from "../servers/server-process.ts";
 
 /** Our services, by the names of their folders. */
-export type ServiceName = "aggregator" | "eureka-collector" | "zk-collector" | "all-in-one";
+export type ServiceName =
+  | "aggregator"
+  | "eureka-collector"
+  | "k8s-collector"
+  | "nacos-collector"
+  | "zk-collector"
+  | "all-in-one";
 
 /** The configuration of our own file; an object in its form. */
 export type TestConfig = Readonly<Record<string, unknown>>;
 
 const root = join(import.meta.dirname, "..", "..");
+const configFile = "config.json";
 const bin = join(root, "node_modules", ".bin");
 
-/** The command that starts a service: on Node, or on Deno with `SERVICES_ON=deno`. */
-export function serviceCommand(service: ServiceName): readonly [string, ...string[]] {
-  const start = join(root, "services", service, "start.mjs");
+/**
+ * The command that starts a service: on Node, or on Deno with `SERVICES_ON=deno`. `code`: a checkout; default: this one.
+ */
+export function serviceCommand(service: ServiceName, code: string = root): readonly [string, ...string[]] {
+  const start = join(code, "services", service, "start.mjs");
   return process.env["SERVICES_ON"] === "deno"
     ? [join(bin, "deno"), "run", "--allow-all", start]
     : [join(bin, "node"), start];
@@ -26,11 +35,26 @@ export class Service extends ServerProcess {
   readonly httpUrl: string;
   /** `127.0.0.1:port` of the xDS server; nobody listens there for a collector. */
   readonly xdsAddress: string;
+  readonly #service: ServiceName;
+  readonly #httpPort: number;
 
   constructor(name: ServiceName, httpPort: number, xdsPort: number) {
     super(name);
+    this.#service = name;
+    this.#httpPort = httpPort;
     this.httpUrl = `http://127.0.0.1:${httpPort}`;
     this.xdsAddress = `127.0.0.1:${xdsPort}`;
+  }
+
+  /** Starts it with the configuration in its folder. `code`: of another checkout than this one. */
+  async run(code?: string): Promise<void> {
+    const [executable, ...args] = serviceCommand(this.#service, code);
+    await this.start({
+      name: this.#service,
+      command: executable,
+      args: [...args, "--config", join(this.folder, configFile), "--http", `127.0.0.1:${this.#httpPort}`],
+      ready: () => accepts(this.#httpPort),
+    });
   }
 
   /** The text of an answer of the service's HTTP API. */
@@ -49,21 +73,32 @@ export class Service extends ServerProcess {
   }
 }
 
-/** Starts a service with a configuration of our own form, on free ports, and waits until it listens. */
-export async function startService(name: ServiceName, config: TestConfig): Promise<Service> {
+/**
+ * A source whose registry nobody listens for, and that isn't waited for: for tests of a server that has nothing to
+ * serve. Services refuse a configuration without any source.
+ */
+export const noRegistry: TestConfig = {
+  eurekaSource: { enabled: true, address: ["http://127.0.0.1:9/eureka"], waitTime: "1ms" },
+};
+
+/**
+ * Starts a service with a configuration of our own form, on free ports, and waits until it listens. With `shards` above
+ * 1 it serves xDS on as many consecutive ports. `code`: of another checkout than this one.
+ */
+export async function startService(
+  name: ServiceName,
+  config: TestConfig,
+  shards = 1,
+  code?: string,
+): Promise<Service> {
   const httpPort = await freePort();
-  const xdsPort = await freePort();
+  const xdsPort = await freePortWith(Array.from({ length: shards - 1 }, (_, index) => index + 1));
   const service = new Service(name, httpPort, xdsPort);
   return await orDispose(service, async () => {
-    const file = join(service.folder, "config.json");
-    writeFileSync(file, JSON.stringify({ ...config, mcp: { serverUrl: `xds://127.0.0.1:${xdsPort}` } }));
-    const [executable, ...args] = serviceCommand(name);
-    await service.start({
-      name,
-      command: executable,
-      args: [...args, "--config", file, "--http", `127.0.0.1:${httpPort}`],
-      ready: () => accepts(httpPort),
-    });
+    const xds = shards === 1 ? {} : { xds: { shards } };
+    const mcp = { serverUrl: `xds://127.0.0.1:${xdsPort}` };
+    writeFileSync(join(service.folder, configFile), JSON.stringify({ ...config, ...xds, mcp }));
+    await service.run(code);
     return service;
   });
 }

@@ -4,14 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ResourceCache } from "../../services/aggregator/cache.ts";
+import { ResourceCache } from "../../services/aggregator/catalogue/cache.ts";
 import { clientsInDetail } from "../../services/aggregator/debug/clients.ts";
-import { encodeResource } from "../../services/aggregator/encode/encode-resource.ts";
+import { encodeResource } from "../../services/aggregator/output-stage/encode/encode-resource.ts";
 import { defaultTransportSettings, Transport } from "../../services/aggregator/grpc/transport.ts";
 import { AggregatorMetrics } from "../../services/aggregator/metrics.ts";
-import { SyncGate } from "../../services/aggregator/sync-gate.ts";
+import { SyncGate } from "../../services/aggregator/ingest/sync-gate.ts";
 import { XdsServer } from "../../services/aggregator/xds/xds-server.ts";
-import { configSources } from "../../services/meshctl/config-sources.ts";
+import { configSources } from "../../services/meshctl/commands/config-sources.ts";
 import type { ServiceEntryManifest } from "../../shared/model/manifest.ts";
 import { createLogger } from "../../shared/runtime/log.ts";
 import { selfSignedCertificate } from "../servers/certificate.ts";
@@ -80,7 +80,7 @@ describe.skipIf(skip)("shards in TLS to a real istiod", () => {
   let server: XdsServer;
   let istiod: Istiod;
 
-  const serve = async (count: number): Promise<XdsServer> => {
+  const serve = async (count: number, former = count): Promise<XdsServer> => {
     const gate = new SyncGate([]);
     gate.markCaughtUp();
     const tls = {
@@ -90,7 +90,7 @@ describe.skipIf(skip)("shards in TLS to a real istiod", () => {
       allowedSans: [],
     };
     return await XdsServer.listen({
-      listeners: Array.from({ length: count }, (_, index) => ({
+      listeners: Array.from({ length: former }, (_, index) => ({
         address: `127.0.0.1:${port + index}`,
         shard: { index, of: count },
       })),
@@ -126,12 +126,13 @@ describe.skipIf(skip)("shards in TLS to a real istiod", () => {
 
   test("it has everything, from eight streams", async () => {
     await expect.poll(stored, patience).toBe(services);
-    expect(pushes()).toEqual(Array.from({ length: shards }, () => 1));
+    // Once when they come, and once more when all have come.
+    await expect.poll(pushes, patience).toEqual(Array.from({ length: shards }, () => 2));
   });
 
   test("a change is sent on one of them", async () => {
     put(cache, 5, "10.0.0.2");
-    await expect.poll(() => pushes().reduce((sum, count) => sum + count, 0), patience).toBe(shards + 1);
+    await expect.poll(() => pushes().reduce((sum, count) => sum + count, 0), patience).toBe(2 * shards + 1);
     const changed = async () =>
       JSON.stringify((await istiod.configz("ServiceEntry")).find(({ name }) => name === "service-5"));
     await expect.poll(changed, patience).toContain("10.0.0.2");
@@ -152,5 +153,26 @@ describe.skipIf(skip)("shards in TLS to a real istiod", () => {
     };
     await expect.poll(changed, patience).toContain("10.0.0.3");
     expect(least).toBe(services);
+  });
+
+  test("it is rid of what was deleted when there are fewer shards than it has sources, and their ports stay", async () => {
+    await server[Symbol.asyncDispose]();
+    // Half of what the sources brought whose ports have no part any longer, and as much of the others.
+    const deleted = Array.from({ length: services / 2 }, (_, index) => `service-${2 * index}`);
+    for (const subject of deleted) cache.delete("ServiceEntry", subject, `d-${subject}`);
+    server = await serve(shards / 2, shards);
+    let least = services;
+    await expect.poll(async () => {
+      const names = (await istiod.configz("ServiceEntry")).map(({ name }) => name);
+      least = Math.min(least, names.filter((name) => name !== undefined && !deleted.includes(name)).length);
+      return names.length;
+    }, patience).toBe(services - deleted.length);
+    expect(least).toBe(services - deleted.length);
+    expect([...server.surplusSources.values()]).toEqual([shards / 2]);
+  });
+
+  test("it starts anew with those sources, and has everything", async () => {
+    await istiod.restart();
+    await expect.poll(stored, patience).toBe(services / 2);
   });
 });

@@ -1,11 +1,19 @@
 import { create, toBinary } from "@bufbuild/protobuf";
+import { once } from "node:events";
 import { connect } from "node:http2";
 import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DiscoveryRequestSchema } from "../../protos/gen/envoy/service/discovery/v3/discovery_pb.ts";
+import {
+  callData,
+  callHeaders,
+  emptySettings,
+  preface,
+  rawConnection,
+} from "../../services/aggregator/grpc/raw-http2-rig.ts";
 import { requireReal } from "../servers/find.ts";
 import { startNats } from "../servers/nats.ts";
-import { startService } from "./services.ts";
+import { noRegistry, startService } from "./services.ts";
 import type { Service } from "./services.ts";
 
 const path = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
@@ -74,11 +82,12 @@ class Connection implements Disposable {
 
 describe.skipIf(requireReal("nats-server").skip)("an aggregator that is told to stop", () => {
   const stack = new AsyncDisposableStack();
+  let config: Readonly<Record<string, unknown>>;
   let aggregator: Service;
 
   beforeAll(async () => {
     const nats = stack.use(await startNats());
-    const config = { nats: { servers: [nats.url] }, xds: { drainTime: `${drainMs}ms` } };
+    config = { ...noRegistry, nats: { servers: [nats.url] }, xds: { drainTime: `${drainMs}ms` } };
     aggregator = stack.use(await startService("aggregator", config));
   });
   afterAll(() => stack.disposeAsync());
@@ -103,5 +112,28 @@ describe.skipIf(requireReal("nats-server").skip)("an aggregator that is told to 
     // They don't all leave at once, or the next replica would be asked for everything by all in one moment.
     const times = clients.map(({ closedAtMs = 0 }) => closedAtMs);
     expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(drainMs / 10);
+  });
+
+  test("cuts clients that are frozen or never spoke, and ends in order", async () => {
+    const other = stack.use(await startService("aggregator", config));
+    const asking = Buffer.concat([
+      preface,
+      emptySettings,
+      callHeaders(1, path),
+      callData(1, Buffer.from(firstRequest())),
+    ]);
+    for (const bytes of [Buffer.alloc(0), preface.subarray(0, 10), asking]) {
+      for (const address of [other.xdsAddress, other.httpUrl]) {
+        const client = rawConnection(address);
+        await once(client, "connect");
+        client.write(bytes);
+        if (bytes === asking && address === other.xdsAddress) await once(client, "data");
+        client.pause();
+      }
+    }
+    const beginMs = performance.now();
+    await other.kill("SIGTERM");
+    expect(other.ending, other.logTail()).toBe("exit code 0");
+    expect(performance.now() - beginMs).toBeLessThan(drainMs + slackMs);
   });
 });

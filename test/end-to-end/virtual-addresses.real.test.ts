@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { JetStreamEntryLog } from "../../shared/entry-log/jetstream.ts";
+import { JetStreamEntryLog } from "../../shared/entry-log/jetstream/jetstream.ts";
 import type { LogRecord } from "../../shared/entry-log/entry-log.ts";
 import { encodeSubject, syncMarkerSubject } from "../../shared/model/subject.ts";
 import { createLogger } from "../../shared/runtime/log.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { TcpProxy } from "../../shared/entry-log/tcp-proxy-rig.ts";
+import { TcpProxy } from "../../shared/entry-log/jetstream/tcp-proxy-rig.ts";
 import { seededRandom, seedOfRun } from "../seeded-random.ts";
 import { requireReal } from "../servers/find.ts";
 import { startNats } from "../servers/nats.ts";

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { convertEureka } from "../../services/meshctl/convert-eureka.ts";
+import { eurekaConvertSource } from "../../services/meshctl/commands/convert/convert-eureka.ts";
 import { runCommandLine } from "../../services/meshctl/commands.ts";
 import { loadConfig } from "../../shared/config/mod.ts";
 import { expectedManifests, publishedSteps } from "./published-steps.ts";
@@ -33,9 +33,10 @@ describe("slime's own cases", () => {
   function start() {
     const publish = publishedSteps("eureka");
     return async (file: string) => {
-      const { manifests, invalidRecords } = convertEureka(
+      const { manifests, invalidRecords } = await eurekaConvertSource.convert(
         await readFile(join(data, "slime", file), "utf8"),
         loaded,
+        never,
       );
       expect(invalidRecords).toEqual([]);
       return await publish(manifests);

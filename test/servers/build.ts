@@ -5,8 +5,8 @@ import { isServerName, serverNames } from "./recipes.ts";
 const help = `usage: npm run servers [-- NAME…]
 
 Fetches and builds the real servers that the tests use, into a cache folder outside this clone. What is there already
-is kept. Needs Go >= 1.26, Maven with a JDK >= 17, and g++, make and Python 3; what cannot be built is named and the
-rest goes on.
+is kept. Needs Go >= 1.26, Maven with a JDK >= 17, Rust, g++, make, and Python 3 with pip; what cannot be built is named and
+the rest goes on.
 
 names:  ${serverNames.join(", ")} (default: all)
 cache:  ${cacheFolder()}

@@ -9,6 +9,7 @@ import { startEureka } from "./eureka.ts";
 import { findServer } from "./find.ts";
 import type { ServerName } from "./find.ts";
 import { classArchive, unpackedFolder } from "./java.ts";
+import { startNacos } from "./nacos.ts";
 import type { ServerProcess } from "./server-process.ts";
 import { startSpringZooKeeper } from "./spring-zookeeper.ts";
 import { usageFileVariable } from "./usage.ts";
@@ -33,6 +34,8 @@ function trainings(): ReadonlyMap<ServerName, (zookeeper: string) => Promise<Ser
     ["eureka", () => startEureka({ auth: { username: "mesh", password: "s3cret" } })],
     ["dubbo-2.7", dubbo("2.7")],
     ["dubbo-3.3", dubbo("3.3")],
+    ["nacos-2", () => startNacos({ line: "2" })],
+    ["nacos-3", () => startNacos({ line: "3" })],
     ["spring-zookeeper", (zookeeper) => startSpringZooKeeper({ zookeeper, application: "training" })],
   ]);
 }
@@ -67,7 +70,8 @@ async function makeClassArchive(name: ServerName, start: () => Promise<ServerPro
   process.env["JDK_JAVA_OPTIONS"] = `-XX:ArchiveClassesAtExit=${unfinished}`;
   try {
     await using server = await start();
-    await server.stop();
+    // On a busy machine it takes longer to write the archive than a server may take to stop.
+    await server.kill("SIGTERM");
     await rename(unfinished, classArchive(name));
   } finally {
     delete process.env["JDK_JAVA_OPTIONS"];

@@ -18,6 +18,8 @@ export interface ClusterView {
 export interface AssignmentView {
   readonly name: string;
   readonly endpoints: readonly string[];
+  /** Those of them that are called with Istio's mTLS. */
+  readonly mutualTls: readonly string[];
 }
 
 /** A message as its fields by number: numbers for varints, bytes for everything with a length. */
@@ -71,24 +73,44 @@ export function readCluster(bytes: Uint8Array): ClusterView {
   return {
     name,
     edsName: cluster.number(2) === typeEds ? serviceName || name : undefined,
-    endpoints: cluster.messages(33).flatMap(endpointsOf),
+    endpoints: cluster.messages(33).flatMap((assignment) => endpointsOf(assignment)),
   };
 }
 
 /** Reads an `envoy.config.endpoint.v3.ClusterLoadAssignment`: cluster_name 1, endpoints 2. */
 export function readAssignment(bytes: Uint8Array): AssignmentView {
   const assignment = new Fields(bytes);
-  return { name: assignment.text(1), endpoints: endpointsOf(assignment).sort() };
+  return {
+    name: assignment.text(1),
+    endpoints: endpointsOf(assignment).sort(),
+    mutualTls: endpointsOf(assignment, isMutualTls).sort(),
+  };
 }
 
 /** endpoints 2 → lb_endpoints 2 → endpoint 1 → address 1 → socket_address 1 → address 2, port_value 3. */
-function endpointsOf(assignment: Fields): string[] {
+function endpointsOf(assignment: Fields, filter: (lbEndpoint: Fields) => boolean = () => true): string[] {
   return assignment.messages(2)
     .flatMap((locality) => locality.messages(2))
+    .filter(filter)
     .flatMap((lbEndpoint) => lbEndpoint.messages(1))
     .flatMap((endpoint) => endpoint.messages(1))
     .flatMap((address) => address.messages(1))
     .map((socket) => `${socket.text(2)}:${socket.number(3)}`);
+}
+
+/**
+ * metadata 3 → filter_metadata 1 (key 1, value 2: a Struct) → fields 1 (key 1, value 2) → string_value 3: by
+ * `envoy.transport_socket_match`, `tlsMode` Envoy chooses how to connect.
+ */
+function isMutualTls(lbEndpoint: Fields): boolean {
+  return lbEndpoint.messages(3)
+    .flatMap((metadata) => metadata.messages(1))
+    .filter((filter) => filter.text(1) === "envoy.transport_socket_match")
+    .flatMap((filter) => filter.messages(2))
+    .flatMap((struct) => struct.messages(1))
+    .some((field) =>
+      field.text(1) === "tlsMode" && field.messages(2).some((value) => value.text(3) === "istio")
+    );
 }
 
 /**

@@ -7,18 +7,30 @@ import { createServer } from "node:net";
 const lowest = 20_000;
 const highest = 32_000;
 
+/** Test files that run side by side have ranges of their own: a port is free until its server binds it, a second later. */
+const ranges = 4;
+const rangeWidth = (highest - lowest) / ranges;
+const rangeStart = lowest + (Number(process.env["VITEST_POOL_ID"] ?? 0) % ranges) * rangeWidth;
+
 /** Never given out twice by one process, since the servers that get them start later. */
 const givenOut = new Set<number>();
 
 /** A port on 127.0.0.1 that nobody listens on, and that this process gives to nobody else. */
 export async function freePort(): Promise<number> {
+  return await freePortWith([]);
+}
+
+/** The same, for a server that takes others at fixed distances from it, such as one that is 1000 above. */
+export async function freePortWith(distances: readonly number[]): Promise<number> {
   for (let attempt = 0; attempt < 1_000; attempt++) {
-    const port = lowest + Math.floor(Math.random() * (highest - lowest));
-    if (givenOut.has(port) || !(await isFree(port))) continue;
-    givenOut.add(port);
+    const port = rangeStart + Math.floor(Math.random() * rangeWidth);
+    const ports = [0, ...distances].map((distance) => port + distance);
+    if (ports.some((one) => givenOut.has(one))) continue;
+    if (!(await Promise.all(ports.map(isFree))).every(Boolean)) continue;
+    for (const one of ports) givenOut.add(one);
     return port;
   }
-  throw new Error(`Cannot find a free port between ${lowest} and ${highest}`);
+  throw new Error(`Cannot find a free port between ${rangeStart} and ${rangeStart + rangeWidth}`);
 }
 
 async function isFree(port: number): Promise<boolean> {

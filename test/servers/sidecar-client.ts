@@ -77,6 +77,11 @@ export class Sidecar implements AsyncDisposable {
     return this.endpointsOf(`outbound|${port}||${host}`);
   }
 
+  /** Those of {@link endpointsOfHost} that are called with Istio's mTLS. */
+  mutualTlsOfHost(host: string, port: number): readonly string[] {
+    return this.#view.mutualTlsOf(`outbound|${port}||${host}`);
+  }
+
   /** Waits until `condition` holds, looking after every answer. Rejects with `what` and the counts if it never does. */
   async until(what: string, condition: () => boolean, timeoutMs = 60_000): Promise<void> {
     const changed = Promise.withResolvers<void>();

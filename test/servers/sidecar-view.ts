@@ -1,5 +1,5 @@
 import { readAssignment, readCluster, readName, readRouteNames } from "./envoy-reader.ts";
-import type { ClusterView } from "./envoy-reader.ts";
+import type { AssignmentView, ClusterView } from "./envoy-reader.ts";
 
 /** The four kinds of resource that a sidecar asks for, in the order in which it applies them. */
 export const xdsTypes = {
@@ -31,7 +31,7 @@ export function xdsTypeOf(url: string): XdsType | undefined {
 /** What a sidecar holds, as istiod has told it so far. Kept over reconnects, as Envoy does. */
 export class SidecarView {
   readonly #clusters = new Map<string, ClusterView>();
-  readonly #assignments = new Map<string, readonly string[]>();
+  readonly #assignments = new Map<string, AssignmentView>();
   readonly #listeners = new Map<string, readonly string[]>();
   readonly #routes = new Set<string>();
 
@@ -44,9 +44,9 @@ export class SidecarView {
         return cluster.name;
       }
       case "EDS": {
-        const { name, endpoints } = readAssignment(bytes);
-        this.#assignments.set(name, endpoints);
-        return name;
+        const assignment = readAssignment(bytes);
+        this.#assignments.set(assignment.name, assignment);
+        return assignment.name;
       }
       case "LDS": {
         const name = readName(bytes);
@@ -91,7 +91,14 @@ export class SidecarView {
   endpointsOf(cluster: string): readonly string[] | undefined {
     const view = this.#clusters.get(cluster);
     if (view === undefined) return undefined;
-    return view.edsName === undefined ? view.endpoints.toSorted() : this.#assignments.get(view.edsName);
+    return view.edsName === undefined
+      ? view.endpoints.toSorted()
+      : this.#assignments.get(view.edsName)?.endpoints;
+  }
+
+  /** Those of {@link endpointsOf} that are called with Istio's mTLS. */
+  mutualTlsOf(cluster: string): readonly string[] {
+    return this.#assignments.get(this.#clusters.get(cluster)?.edsName ?? "")?.mutualTls ?? [];
   }
 
   #resources(type: XdsType): Map<string, unknown> | Set<string> {

@@ -15,6 +15,10 @@ export function missingTool(recipe: Recipe): string | undefined {
     case "go-build":
     case "go-install":
       return missingGo();
+    case "cargo":
+      return missingCargo();
+    case "pip":
+      return missingPip();
   }
 }
 
@@ -46,6 +50,24 @@ function missingGo(): string | undefined {
   // From 1.21 on Go fetches the newer toolchain that a module asks for, unless it was told to stay local.
   if (minor >= 26 || (minor >= 21 && toolchain !== "local")) return undefined;
   return `Go is too old (${version.trim()}); ${how}`;
+}
+
+function missingCargo(): string | undefined {
+  try {
+    output("cargo", ["--version"]);
+    return undefined;
+  } catch (error) {
+    return `Cargo is not in PATH (${errorText(error)}); install Rust from https://rustup.rs`;
+  }
+}
+
+function missingPip(): string | undefined {
+  try {
+    output("python3", ["-m", "pip", "--version"]);
+    return undefined;
+  } catch (error) {
+    return `Python's pip does not start (${errorText(error)}); Debian: apt install python3-pip`;
+  }
 }
 
 function missingMaven(): string | undefined {

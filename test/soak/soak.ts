@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { z } from "zod";
-import { CatalogueView } from "../../services/aggregator/catalogue-view.ts";
+import { CatalogueView } from "../../services/aggregator/catalogue/catalogue-view.ts";
 import { LongPollingServer } from "../../services/aggregator/long-polling/long-polling.ts";
 import { Worker } from "../bench/worker.ts";
 import { Replica } from "../conformance/replica.ts";

@@ -1,4 +1,4 @@
-import type { CatalogueView } from "../catalogue-view.ts";
+import type { CatalogueView } from "../catalogue/catalogue-view.ts";
 import type { HeldPoll } from "../long-polling/long-polling.ts";
 import type { ClientStream } from "../xds/client-stream.ts";
 

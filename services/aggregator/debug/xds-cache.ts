@@ -1,8 +1,9 @@
 import { stringify } from "yaml";
 import type { ResourceKind } from "../../../shared/model/manifest.ts";
 import { resourceKinds } from "../../../shared/model/manifest.ts";
-import type { CachedResource, ResourceCache } from "../cache.ts";
-import { decodeResource } from "../encode/decode-resource.ts";
+import type { CachedResource } from "../catalogue/cached-resource.ts";
+import type { ResourceCache } from "../catalogue/cache.ts";
+import { decodeResource } from "../output-stage/encode/decode-resource.ts";
 import { kindOfTypeUrl } from "../xds/type-urls.ts";
 
 /** The parameters of `/xdsCache`, as slime has them; absent ones are undefined or empty. */
@@ -22,7 +23,8 @@ export interface XdsCacheQuery {
 export interface DebugAnswer {
   readonly status: 200 | 400;
   readonly contentType: "application/json" | "text/yaml" | "text/plain";
-  readonly body: string;
+  /** Texts that make the body together, made while they are iterated: a large catalogue takes seconds. */
+  readonly body: Iterable<string>;
 }
 
 interface Selected {
@@ -42,20 +44,50 @@ export function xdsCache(cache: ResourceCache, query: XdsCacheQuery): DebugAnswe
     return badRequest(`unknown layout ${layout}`);
   }
   const keepVersion = Boolean(query.name);
-  const items = select(cache, query).map(({ kind, resource }) => ({
-    kind,
-    shown: query.k8sRsc ? kubernetesShape(kind, resource) : slimeShape(kind, resource, keepVersion),
-  }));
-  const text = format === "json" ? toJsonText : toYamlText;
+  const shape = ({ kind, resource }: Selected) =>
+    query.k8sRsc ? kubernetesShape(kind, resource) : slimeShape(kind, resource, keepVersion);
   const contentType = format === "json" ? "application/json" : "text/yaml";
-  const body = layout === "plain"
-    ? items.map(({ shown }) => `${text(shown)}\n---\n`).join("")
-    : text(layout === "list" ? items.map(({ shown }) => shown) : byType(items));
-  return { status: 200, contentType, body };
+  return { status: 200, contentType, body: bodyOf(() => select(cache, query), shape, format, layout) };
 }
 
-function badRequest(body: string): DebugAnswer {
-  return { status: 400, contentType: "text/plain", body };
+/**
+ * Writes what `JSON.stringify` and `stringify` of the whole would, one resource at a time. Even to choose them costs
+ * milliseconds, and belongs to the first text.
+ */
+function* bodyOf(
+  choose: () => readonly Selected[],
+  shape: (selected: Selected) => unknown,
+  format: "json" | "yaml",
+  layout: "gvk" | "list" | "plain",
+): Iterable<string> {
+  const text = format === "json" ? toJsonText : toYamlText;
+  const selected = choose();
+  if (layout === "plain") {
+    for (const each of selected) yield `${text(shape(each))}\n---\n`;
+    return;
+  }
+  if (selected.length === 0) return yield text(layout === "list" ? [] : {});
+  let key = "";
+  for (const [index, each] of selected.entries()) {
+    const type = layout === "list" ? "" : typeOf(each.kind);
+    const isFirst = index === 0;
+    const opens = type !== "" && type !== key;
+    key = type;
+    if (format === "yaml") {
+      yield text(opens ? { [type]: [shape(each)] } : [shape(each)]);
+      continue;
+    }
+    const indent = type === "" ? "  " : "    ";
+    if (isFirst) yield type === "" ? "[\n" : "{\n";
+    else yield opens ? "\n  ],\n" : ",\n";
+    if (opens) yield `  ${JSON.stringify(type)}: [\n`;
+    yield `${indent}${text(shape(each)).replaceAll("\n", `\n${indent}`)}`;
+  }
+  if (format === "json") yield key === "" ? "\n]" : "\n  ]\n}";
+}
+
+function badRequest(message: string): DebugAnswer {
+  return { status: 400, contentType: "text/plain", body: [message] };
 }
 
 /** `name` is a single look-up that needs type and namespace and ignores `ver`; everything else filters. */
@@ -112,12 +144,6 @@ function kubernetesShape(kind: ResourceKind, resource: CachedResource) {
     },
     spec: decoded.spec,
   };
-}
-
-function byType(items: readonly { kind: ResourceKind; shown: unknown }[]): Record<string, unknown[]> {
-  const types: Record<string, unknown[]> = {};
-  for (const { kind, shown } of items) (types[typeOf(kind)] ??= []).push(shown);
-  return types;
 }
 
 function toJsonText(value: unknown): string {

@@ -3,6 +3,8 @@ import type { ServerHttp2Stream } from "node:http2";
 import { errorText } from "../../../shared/runtime/errors.ts";
 import { GrpcStatus, statusTrailers } from "./grpc-status.ts";
 import { MessageReader, prefixBytes, UnusableMessage } from "./message-reader.ts";
+import { RequestArrival } from "./request-arrival.ts";
+import type { RequestLimits } from "./request-arrival.ts";
 
 export { GrpcStatus };
 
@@ -39,6 +41,7 @@ export class GrpcCall {
   #blocked = false;
   #lastWriteMs = Number.NEGATIVE_INFINITY;
   #handler: CallHandler | undefined;
+  #arrival: RequestArrival | undefined;
 
   /** Answers the call's headers; trailers come with {@link end}. */
   constructor(stream: ServerHttp2Stream, peer: string) {
@@ -66,15 +69,27 @@ export class GrpcCall {
     return this.#blocked || this.#lastWriteMs >= timeMs;
   }
 
-  /** Begins to read. Messages longer than `maxMessageBytes` end the call with `resourceExhausted`. */
-  start(handler: CallHandler, maxMessageBytes: number): void {
+  /**
+   * Begins to read. Requests that are too long end the call with `resourceExhausted`, those that take too long with
+   * `deadlineExceeded`; `onSlow` is told of the latter.
+   */
+  start(handler: CallHandler, limits: RequestLimits, onSlow: (message: string) => void): void {
     this.#handler = handler;
     const stream = this.#stream;
-    const reader = new MessageReader(maxMessageBytes);
+    const reader = new MessageReader(limits.maxRequestBytes);
+    const arrival = new RequestArrival(stream, limits, (isFirst) => {
+      const what = isFirst ? "no request" : "request not complete";
+      const message = `${what} within ${limits.requestTimeout} ms (xds.requestTimeout)`;
+      onSlow(message);
+      this.end(GrpcStatus.deadlineExceeded, message);
+    });
+    this.#arrival = arrival;
     stream.on("data", (bytes: Buffer) => {
       if (this.#ending) return;
       try {
-        for (const message of reader.read(bytes)) handler.onMessage(message);
+        const messages = reader.read(bytes);
+        arrival.onData(reader, messages.length);
+        for (const message of messages) handler.onMessage(message);
       } catch (error) {
         const code = error instanceof UnusableMessage ? error.status : GrpcStatus.invalidArgument;
         this.end(code, errorText(error));
@@ -142,6 +157,7 @@ export class GrpcCall {
   #close(reason: string): void {
     const handler = this.#handler;
     this.#handler = undefined;
+    this.#arrival?.end();
     handler?.onClose(reason);
   }
 }

@@ -139,7 +139,7 @@ describe("GrpcServer", () => {
   });
 
   test("refuses streams over the limit, on all listeners together, until others have ended", async () => {
-    const transport = await testTransport({ maxStreams: 2 });
+    const transport = await testTransport({ maxStreams: 2, maxStreamsPerAddress: 2 });
     const [a, b] = [await serve(echo, { transport }), await serve(echo, { transport })];
     const first = open(connect(a));
     const second = open(connect(b));

@@ -7,13 +7,15 @@ import type {
   ServerHttp2Session,
   ServerHttp2Stream,
 } from "node:http2";
+import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { errorText, MeshError } from "../../../shared/runtime/errors.ts";
 import { splitAddress } from "../../../shared/runtime/http-server.ts";
 import { refusalOf } from "./client-certificate.ts";
+import { Connections } from "./connections.ts";
 import { GrpcCall, GrpcStatus } from "./grpc-call.ts";
 import type { CallHandler } from "./grpc-call.ts";
-import { GrpcSession } from "./grpc-session.ts";
+import { GrpcSession, lastWordsMs } from "./grpc-session.ts";
 import { statusTrailers } from "./grpc-status.ts";
 import type { Transport } from "./transport.ts";
 
@@ -40,6 +42,9 @@ const uncountedMethod = "/grpc.health.v1.Health/Check";
  */
 const departuresPerSecond = 10;
 
+/** As many calls may be open on one connection; gRPC's clients wait, or open another one. */
+const maxStreamsPerConnection = 100;
+
 /** A client whose frames break the protocol so often is cut off. (Node's default lets 1000 pass.) */
 const maxInvalidFrames = 100;
 
@@ -54,6 +59,7 @@ export class GrpcServer implements AsyncDisposable {
   readonly #server: Http2Server | Http2SecureServer;
   readonly #methods: GrpcMethods;
   readonly #transport: Transport;
+  readonly #connections: Connections;
   readonly #sessions = new Map<Http2Session, GrpcSession>();
   readonly #refusals = new WeakMap<Http2Session, string>();
   #forgetCertificate: (() => void) | undefined;
@@ -62,7 +68,10 @@ export class GrpcServer implements AsyncDisposable {
   private constructor({ methods, transport }: GrpcServerOptions) {
     this.#methods = methods;
     this.#transport = transport;
+    this.#connections = new Connections(transport);
     this.#server = this.#create();
+    // Before the HTTP/2 server's own listener, which makes the session.
+    this.#server.prependListener("connection", (socket: Socket) => this.#connections.add(socket));
     this.#server.on("session", (session: ServerHttp2Session) => this.#welcome(session));
     this.#server.on(
       "stream",
@@ -102,7 +111,7 @@ export class GrpcServer implements AsyncDisposable {
     const { certificate, settings, log } = this.#transport;
     const options = {
       maxSessionInvalidFrames: maxInvalidFrames,
-      settings: { maxConcurrentStreams: settings.maxStreams },
+      settings: { maxConcurrentStreams: Math.min(settings.maxStreams, maxStreamsPerConnection) },
     };
     if (certificate === undefined) return createServer(options);
     const server = createSecureServer({
@@ -115,7 +124,7 @@ export class GrpcServer implements AsyncDisposable {
     this.#forgetCertificate = certificate.onChange((next) => server.setSecureContext(next));
     server.on("tlsClientError", (error, socket) => {
       log.warn(
-        { address: socket.remoteAddress, error: errorText(error) },
+        { address: socket.remoteAddress, reason: errorText(error) },
         "TLS handshake with a client failed",
       );
     });
@@ -124,7 +133,8 @@ export class GrpcServer implements AsyncDisposable {
 
   #welcome(session: ServerHttp2Session): void {
     const { settings, log } = this.#transport;
-    const ours = new GrpcSession(session, settings, log);
+    const socket = this.#connections.find(session.socket);
+    const ours = new GrpcSession(session, socket, settings, log);
     this.#sessions.set(session, ours);
     session.on("close", () => this.#sessions.delete(session));
     const refusal = this.#refusalOf(session);
@@ -162,38 +172,42 @@ export class GrpcServer implements AsyncDisposable {
     const path = headers[":path"] ?? "";
     const method = this.#methods.get(path);
     if (method === undefined) return refuse(stream, GrpcStatus.unimplemented, `no method ${path}`);
+    this.#connections.hasCall(session.socket);
+    const { streams, refusals, settings, arriving } = this.#transport;
+    const { address } = session;
     if (path !== uncountedMethod) {
-      if (!this.#transport.takeStream()) {
-        this.#transport.log.warn(
-          { address: session.peer },
-          "too many streams (xds.maxStreams), client refused",
-        );
-        return refuse(stream, GrpcStatus.resourceExhausted, "too many streams (xds.maxStreams)");
-      }
-      stream.once("close", () => this.#transport.releaseStream());
+      const shortage = this.#transport.takeStream(address);
+      if (shortage !== undefined) return refuse(stream, GrpcStatus.resourceExhausted, shortage);
+      stream.once("close", () => streams.release(address));
     }
     const call = new GrpcCall(stream, session.peer);
     session.calls.add(call);
     stream.on("close", () => session.calls.delete(call));
-    call.start(method(call), this.#transport.settings.maxRequestBytes);
+    const onSlow = (message: string) =>
+      refusals.add("slow-request", address, `${message}: the call was ended`);
+    call.start(method(call), { ...settings, arriving }, onSlow);
   }
 
   /**
    * Stops listening and tells all clients to go elsewhere; ends their calls as `unavailable`, one client after the
-   * other in `drainTime` at most: clients keep what they have, and don't all come to the next replica at once.
+   * other in `drainTime` at most: clients keep what they have, and don't all come to the next replica at once. Cuts the
+   * connections that are left then: of frozen clients, and those on which no HTTP/2 was ever spoken.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const sessions = [...this.#sessions.values()];
     const spreadMs = Math.min(
       this.#transport.settings.drainTime,
-      (sessions.length - 1) * 1000 / departuresPerSecond,
+      Math.max(sessions.length - 1, 0) * 1000 / departuresPerSecond,
     );
     for (const session of sessions) {
       session.goAway();
       session.endAfter(Math.random() * spreadMs, GrpcStatus.unavailable, "server is stopping");
     }
+    // A timer of the same length would be allowed to come before the sessions' own.
+    const cutting = setTimeout(() => this.#connections.cutAll(), spreadMs + lastWordsMs + 10);
     await closed;
+    clearTimeout(cutting);
     this.#forgetCertificate?.();
   }
 }

@@ -1,5 +1,6 @@
 import { constants } from "node:http2";
 import type { ServerHttp2Session } from "node:http2";
+import type { Socket } from "node:net";
 import type { Logger } from "../../../shared/runtime/log.ts";
 import type { GrpcCall } from "./grpc-call.ts";
 import { GrpcStatus } from "./grpc-status.ts";
@@ -13,23 +14,34 @@ export interface Keepalive {
 }
 
 /** How long the last bytes of a connection may take, in milliseconds. */
-const lastWordsMs = 500;
+export const lastWordsMs = 500;
+
+/** An address without the prefix of IPv4 in IPv6. */
+export function plainAddress(address: string | undefined): string {
+  return (address ?? "").replace(/^::ffff:/, "");
+}
 
 /** One client's connection: asks whether it is still there, sends it away if it pings too much, ends it in order. */
 export class GrpcSession {
   /** `address:port` of the client. */
   readonly peer: string;
+  /** The same without the port. */
+  readonly address: string;
   readonly calls = new Set<GrpcCall>();
   readonly #session: ServerHttp2Session;
+  readonly #socket: Socket | undefined;
   readonly #log: Logger;
   readonly #pings = new PingGuard();
   readonly #timers = new Set<NodeJS.Timeout>();
   #waiting: NodeJS.Timeout | undefined;
 
-  constructor(session: ServerHttp2Session, keepalive: Keepalive, log: Logger) {
+  /** `socket` is the TCP connection below the session, which closes it in order but not at once. */
+  constructor(session: ServerHttp2Session, socket: Socket | undefined, keepalive: Keepalive, log: Logger) {
     const { remoteAddress = "", remotePort = 0 } = session.socket;
-    this.peer = `${remoteAddress.replace(/^::ffff:/, "")}:${remotePort}`;
+    this.address = plainAddress(remoteAddress);
+    this.peer = `${this.address}:${remotePort}`;
     this.#session = session;
+    this.#socket = socket;
     this.#log = log;
     session.on("ping", () => this.#onPing());
     session.on("error", () => session.destroy());
@@ -44,11 +56,21 @@ export class GrpcSession {
     }
   }
 
+  /** The TCP connection; undefined if it was closed before the session began. */
+  get socket(): Socket | undefined {
+    return this.#socket;
+  }
+
   /** Ends all calls with a status, and the connection when their last bytes are out, or {@link lastWordsMs} later. */
   end(code: GrpcStatus, message: string): void {
     for (const call of this.calls) call.end(code, message);
     this.#session.close();
-    this.#timers.add(setTimeout(() => this.#session.destroy(), lastWordsMs));
+    const cutting = setTimeout(() => {
+      this.#session.destroy();
+      // After close() the session waits for the client's FIN.
+      this.#socket?.destroy();
+    }, lastWordsMs);
+    this.#timers.add(cutting);
   }
 
   /** Tells the client to make no more calls on this connection (GOAWAY); those that it has go on. */

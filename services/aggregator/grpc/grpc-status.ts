@@ -4,6 +4,7 @@ import type { OutgoingHttpHeaders } from "node:http2";
 export const GrpcStatus = {
   ok: 0,
   invalidArgument: 3,
+  deadlineExceeded: 4,
   notFound: 5,
   resourceExhausted: 8,
   unimplemented: 12,

@@ -43,7 +43,10 @@ describe("Health", () => {
 
   test("Check is answered also when there are as many streams as there may be", async () => {
     const health = new Health([]);
-    const server = await listen(health.methods, await testTransport({ maxStreams: 1 }));
+    const server = await listen(
+      health.methods,
+      await testTransport({ maxStreams: 1, maxStreamsPerAddress: 1 }),
+    );
     const watch = ask(server, "Watch", "");
     await expect.poll(() => watch.statuses.length).toBe(1);
     expect(await ask(server, "Watch", "").ended).toMatchObject({ code: GrpcStatus.resourceExhausted });

@@ -54,6 +54,16 @@ export class MessageReader {
     return messages;
   }
 
+  /** True if a message has begun to arrive and isn't complete. */
+  get isInMessage(): boolean {
+    return this.#bytes > 0;
+  }
+
+  /** The length of the message that is arriving, with its prefix, as far as that is known. */
+  get neededBytes(): number {
+    return this.#needed;
+  }
+
   #lengthIn(prefixed: Buffer): number {
     if (prefixed[0] !== 0) {
       throw new UnusableMessage(

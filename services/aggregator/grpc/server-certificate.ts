@@ -95,7 +95,7 @@ export class ServerCertificate implements Disposable {
       if (complaint === this.#complainedOf) return;
       this.#complainedOf = complaint;
       this.#log.warn(
-        { file: this.#files.certFile, error: complaint },
+        { file: this.#files.certFile, reason: complaint },
         "can't use the new certificate, the old one stays",
       );
     }

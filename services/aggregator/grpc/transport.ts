@@ -1,14 +1,23 @@
 import type { Logger } from "../../../shared/runtime/log.ts";
+import { Quota } from "../../../shared/runtime/quota.ts";
+import { ArrivalBudget } from "./arrival-budget.ts";
 import type { Keepalive } from "./grpc-session.ts";
+import { prefixBytes } from "./message-reader.ts";
+import { RefusalLog } from "./refusal-log.ts";
+import type { RefusalReason } from "./refusal-log.ts";
 import { ServerCertificate } from "./server-certificate.ts";
 import type { CertificateFiles } from "./server-certificate.ts";
 
 /** The part of the configuration (`xds`) that is about connections. Times in milliseconds. */
 export interface TransportSettings extends Keepalive {
-  /** Largest request that is taken, in bytes. */
+  /** Largest request that is taken, in bytes, and what all requests that are still arriving may hold together. */
   readonly maxRequestBytes: number;
   /** Streams at the same time, over all listeners. */
   readonly maxStreams: number;
+  /** Those of one address; 0: half of {@link maxStreams}. */
+  readonly maxStreamsPerAddress: number;
+  /** How long a client may take from its connection to its first request, and for each request to arrive; 0: for ever. */
+  readonly requestTimeout: number;
   /** How long clients are given to leave at shutdown. */
   readonly drainTime: number;
   readonly tls?: (CertificateFiles & { readonly allowedSans: readonly string[] }) | undefined;
@@ -16,8 +25,10 @@ export interface TransportSettings extends Keepalive {
 
 /** As the configuration has them by default. */
 export const defaultTransportSettings: TransportSettings = {
-  maxRequestBytes: 64 * 1024 * 1024,
+  maxRequestBytes: 16 * 1024 * 1024,
   maxStreams: 1000,
+  maxStreamsPerAddress: 0,
+  requestTimeout: 10_000,
   keepaliveInterval: 30_000,
   keepaliveTimeout: 10_000,
   drainTime: 5_000,
@@ -29,43 +40,66 @@ export const defaultTransportSettings: TransportSettings = {
  */
 const maxDrainMs = 8_000;
 
-/** What all listeners of a process share: limits, the number of streams, the certificate. */
+/** Connections beyond two for each stream: enough for probes where few streams are allowed. */
+const spareConnections = 100;
+
+/** What all listeners of a process share: limits, what is in use of them, the certificate. */
 export class Transport implements Disposable {
   readonly settings: TransportSettings;
   /** Undefined without TLS. */
   readonly certificate: ServerCertificate | undefined;
   readonly log: Logger;
-  #streams = 0;
+  readonly refusals: RefusalLog;
+  /** Streams by the address of the client. */
+  readonly streams: Quota;
+  /** TCP connections. A client may have some without a stream: for probes, or because it has just come. */
+  readonly connections: Quota;
+  readonly arriving: ArrivalBudget;
 
-  private constructor(settings: TransportSettings, certificate: ServerCertificate | undefined, log: Logger) {
+  private constructor(
+    settings: TransportSettings,
+    certificate: ServerCertificate | undefined,
+    log: Logger,
+    countRefusal: (reason: RefusalReason) => void,
+  ) {
     this.settings = { ...settings, drainTime: Math.min(settings.drainTime, maxDrainMs) };
     this.certificate = certificate;
     this.log = log;
+    this.refusals = new RefusalLog(log, countRefusal);
+    const { maxStreams, maxStreamsPerAddress, maxRequestBytes } = settings;
+    const perAddress = maxStreamsPerAddress === 0 ? Math.ceil(maxStreams / 2) : maxStreamsPerAddress;
+    this.streams = new Quota(maxStreams, perAddress);
+    this.connections = new Quota(2 * maxStreams + spareConnections, 2 * perAddress + spareConnections);
+    this.arriving = new ArrivalBudget(maxRequestBytes + prefixBytes);
   }
 
   /**
-   * Reads the certificate, if there is to be one.
+   * Reads the certificate, if there is to be one. `countRefusal` is called for each client that isn't served.
    * @throws MeshError `configuration` if its files can't be used.
    */
-  static async open(settings: TransportSettings, log: Logger): Promise<Transport> {
+  static async open(
+    settings: TransportSettings,
+    log: Logger,
+    countRefusal: (reason: RefusalReason) => void = () => {},
+  ): Promise<Transport> {
     const { tls } = settings;
     return new Transport(
       settings,
       tls === undefined ? undefined : await ServerCertificate.load(tls, log),
       log,
+      countRefusal,
     );
   }
 
-  /** Counts a stream in; false if there are too many. */
-  takeStream(): boolean {
-    if (this.#streams >= this.settings.maxStreams) return false;
-    this.#streams++;
-    return true;
-  }
-
-  /** Counts a stream out. */
-  releaseStream(): void {
-    this.#streams--;
+  /** Counts a stream in; returns what to tell the client if there are too many. */
+  takeStream(address: string): string | undefined {
+    const shortage = this.streams.take(address);
+    if (shortage === undefined) return undefined;
+    const told = shortage === "total"
+      ? "too many streams (xds.maxStreams)"
+      : "too many streams of one address (xds.maxStreamsPerAddress)";
+    this.refusals.add("too-many-streams", address, `${told}: the client is refused and will try again`);
+    return told;
   }
 
   [Symbol.dispose](): void {

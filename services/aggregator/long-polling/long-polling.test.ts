@@ -8,12 +8,12 @@ import { DiscoveryResponseSchema } from "../../../protos/gen/envoy/service/disco
 import { ResourceSchema } from "../../../protos/gen/istio/mcp/v1alpha1/resource_pb.ts";
 import { selfSignedCertificate } from "../../../test/servers/certificate.ts";
 import type { ServiceEntryManifest } from "../../../shared/model/manifest.ts";
-import { ResourceCache } from "../cache.ts";
-import { encodeResource } from "../encode/encode-resource.ts";
+import { ResourceCache } from "../catalogue/cache.ts";
+import { encodeResource } from "../output-stage/encode/encode-resource.ts";
 import { silentLog, testTransport } from "../grpc/grpc-rig.ts";
 import type { Transport } from "../grpc/transport.ts";
 import { pollsInDetail } from "../debug/clients.ts";
-import { SyncGate } from "../sync-gate.ts";
+import { SyncGate } from "../ingest/sync-gate.ts";
 import { LongPollingServer } from "./long-polling.ts";
 import type { LongPollingOptions } from "./long-polling.ts";
 
@@ -148,6 +148,24 @@ describe("long polling", () => {
     expect(namesIn((await poll({ ns: "c" })).body)).toEqual([]);
   });
 
+  test("looks at the resources once for a change, for however many polls of single namespaces", async () => {
+    const { cache, gate, poll, server } = await serve();
+    gate.markCaughtUp();
+    for (let index = 0; index < 20; index++) put(cache, `n${index}`, "orders");
+    const versions = await Promise.all(
+      Array.from({ length: 20 }, async (_, index) => (await poll({ ns: `n${index}` })).version ?? ""),
+    );
+    const looks = vi.spyOn(cache, "snapshot");
+    const polls = versions.map((version, index) => poll({ ns: `n${index}`, version }));
+    await expect.poll(() => [...server.held].length).toBe(20);
+    put(cache, "n7", "cart");
+    expect(namesIn((await polls[7])?.body ?? Buffer.of())).toEqual(["n7/cart", "n7/orders"]);
+    // Once for all versions, and for the answer.
+    expect(looks.mock.calls.length).toBeLessThan(5);
+    for (let index = 0; index < 20; index++) put(cache, `n${index}`, "stock");
+    expect((await Promise.all(polls)).every(({ status }) => status === 200)).toBe(true);
+  });
+
   test("answers types that there are none of empty, under a version", async () => {
     const { cache, gate, poll } = await serve({ typeUrls: [typeUrl] });
     gate.markCaughtUp();
@@ -178,7 +196,7 @@ describe("long polling", () => {
   });
 
   test("counts polls as streams, and forgets clients that leave", async () => {
-    const { gate, poll } = await serve({ intervalMs: 50 }, 1);
+    const { gate, poll } = await serve({}, 1);
     gate.markCaughtUp();
     const { version } = await poll();
     const stop = new AbortController();

@@ -1,14 +1,16 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
-import { clientAddress, serveHttp } from "../../../shared/runtime/http-server.ts";
+import { clientAddress, clientIp, serveHttp } from "../../../shared/runtime/http-server.ts";
 import type { HttpServer } from "../../../shared/runtime/http-server.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
 import { oncePerTurn } from "../../../shared/runtime/once-per-turn.ts";
-import type { ResourceCache } from "../cache.ts";
-import { CatalogueView } from "../catalogue-view.ts";
+import { streamedText } from "../../../shared/runtime/streamed-text.ts";
+import type { ResourceCache } from "../catalogue/cache.ts";
+import { CatalogueView } from "../catalogue/catalogue-view.ts";
 import type { MessagePieces } from "../grpc/grpc-call.ts";
+import { plainAddress } from "../grpc/grpc-session.ts";
 import type { Transport } from "../grpc/transport.ts";
-import type { SyncGate } from "../sync-gate.ts";
+import type { SyncGate } from "../ingest/sync-gate.ts";
 import { Configs } from "./configs.ts";
 import { decide, parsePoll } from "./poll.ts";
 import type { Poll } from "./poll.ts";
@@ -100,7 +102,18 @@ export class LongPollingServer implements AsyncDisposable {
     }
     const app = new Hono().get("/configs", async (c) => await server.#answer(c));
     try {
-      server.#http = await serveHttp(app, options.address, "mcp.serverUrl or xds.listeners");
+      const { connections, refusals } = context.transport;
+      server.#http = await serveHttp(app, options.address, "mcp.serverUrl or xds.listeners", {
+        connections,
+        // A held poll may be silent for its whole interval.
+        idleMs: 0,
+        onRefusal: (address) =>
+          refusals.add(
+            "too-many-connections",
+            plainAddress(address),
+            "too many connections: a further one was cut",
+          ),
+      });
       return server;
     } catch (error) {
       server.#stopListening();
@@ -120,9 +133,11 @@ export class LongPollingServer implements AsyncDisposable {
 
   async #answer(c: Context): Promise<Response> {
     const poll = parsePoll(c.req.query());
-    if (poll === undefined) return c.text("typeUrl is missing", 400);
+    if (poll === undefined) return c.text("typeUrl is missing, or version holds what no version does", 400);
     const { transport, log } = this.#context;
-    if (!transport.takeStream()) return c.text("too many streams (xds.maxStreams)", 503);
+    const peer = plainAddress(clientIp(c));
+    const shortage = transport.takeStream(peer);
+    if (shortage !== undefined) return c.text(shortage, 503);
     const clientId = c.req.query("clientId");
     const held = {
       clientId,
@@ -141,11 +156,11 @@ export class LongPollingServer implements AsyncDisposable {
         version,
         "Content-Type": poll.form === "yaml" ? "text/yaml" : "application/x-protobuf",
       };
-      if (poll.form === "yaml") return c.body(this.#configs.yaml(poll), 200, headers);
+      if (poll.form === "yaml") return c.body(streamedText(this.#configs.yaml(poll)), 200, headers);
       return c.body(streamOf(this.#configs.protobuf(poll, version)), 200, headers);
     } finally {
       this.#held.delete(held);
-      transport.releaseStream();
+      transport.streams.release(peer);
     }
   }
 

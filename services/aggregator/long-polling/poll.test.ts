@@ -14,6 +14,8 @@ describe("parsePoll", () => {
     }],
     [{ typeUrl, ser: "json" }, { typeUrl, version: "", namespace: "", form: "protobuf" }],
     [{ version: "v" }, undefined],
+    [{ typeUrl, version: "\n" }, undefined],
+    [{ typeUrl, version: "v\u00e4" }, undefined],
   ])("%j", (query, poll) => {
     expect(parsePoll(query)).toEqual(poll);
   });

@@ -10,11 +10,11 @@ export interface Poll {
 
 /**
  * Reads the query of `GET /configs` (istio-mcp). Whatever `ser` says other than `yaml` means protobuf. Undefined if no
- * type is asked for.
+ * type is asked for, or a version that can't be one: it is repeated in a header of the answer.
  */
 export function parsePoll(query: Readonly<Record<string, string>>): Poll | undefined {
   const { version = "", typeUrl = "", ns = "", ser } = query;
-  if (typeUrl === "") return undefined;
+  if (typeUrl === "" || !/^[\x21-\x7e]*$/.test(version)) return undefined;
   return { typeUrl, version, namespace: ns, form: ser === "yaml" ? "yaml" : "protobuf" };
 }
 

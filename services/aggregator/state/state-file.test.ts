@@ -20,13 +20,15 @@ const states: fc.Arbitrary<AggregatorState> = fc.record({
   sequence: fc.nat(),
   writtenAt: fc.constant("2026-01-01T00:00:00Z"),
   markers: fc.array(text),
+  doubts: fc.nat(),
   entries: fc.array(
     fc.record({
       subject: text,
       cursor: text,
       virtual: fc.boolean(),
+      doubt: fc.constantFrom({ heldSince: null }, { heldSince: "2026-01-01T00:00:00.000Z" }),
       framed: fc.uint8Array({ maxLength: 2000 }),
-    }),
+    }, { requiredKeys: ["subject", "cursor", "virtual", "framed"] }),
   ),
   claims: fc.array(
     fc.tuple(
@@ -51,6 +53,7 @@ function stateOf(count: number, bytes: number): AggregatorState {
     sequence: count,
     writtenAt: "2026-01-01T00:00:00Z",
     markers: ["m"],
+    doubts: 0,
     entries: Array.from({ length: count }, (_, index) => ({
       subject: `mesh.entries.ServiceEntry.eureka.default.n.svc-${index}`,
       cursor: `c-${index}`,
@@ -81,6 +84,17 @@ describe("a state file", () => {
     expect(await readStateHeader(join(folder, "none"))).toBeUndefined();
   });
 
+  test("of the version before, which knew no doubts, is read", async () => {
+    const path = join(folder, "former");
+    await writeStateFile(path, { ...stateOf(1, 10), doubts: 0 });
+    const bytes = await readFile(path);
+    const [line = ""] = bytes.toString("latin1").split("\n");
+    const former = line.replace('"version":2', '"version":1').replace(',"doubts":0', "");
+    await writeFile(path, Buffer.concat([Buffer.from(former), bytes.subarray(line.length)]));
+    expect(former).not.toContain("doubts");
+    expect(await readStateHeader(path)).toMatchObject({ streamId: stateOf(1, 10).streamId, doubts: 0 });
+  });
+
   test("with any byte changed or missing is refused, never half used", async () => {
     const path = join(folder, "damaged");
     await writeStateFile(path, stateOf(20, 50));
@@ -106,7 +120,7 @@ describe("a state file", () => {
     ["another program's", "hello\n"],
     ["no line at all", "hello"],
     ["nothing", ""],
-    ["a later version's", `${JSON.stringify({ format: "meshregistry-state", version: 2 })}\n`],
+    ["a later version's", `${JSON.stringify({ format: "meshregistry-state", version: 3 })}\n`],
   ])("that is %s is refused by name", async (_what, content) => {
     const path = join(folder, "foreign");
     await writeFile(path, content);

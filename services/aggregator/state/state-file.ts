@@ -20,7 +20,7 @@ import type { Claim } from "../virtual-addresses/claim.ts";
  */
 
 const format = "meshregistry-state";
-const version = 1;
+const version = 2;
 const checksumBytes = 32;
 
 /** Longer than any header: markers are a few dozen ids. */
@@ -31,13 +31,15 @@ const chunkBytes = 512 * 1024;
 
 const HeaderLine = z.object({
   format: z.literal(format),
-  version: z.literal(version),
+  /** Version 1 knew no doubts, and was written only while there were none. */
+  version: z.literal([1, version]),
   /** The name of the stream that the entries came from. */
   stream: z.string(),
   streamId: z.string().min(1),
   sequence: z.number().int().nonnegative(),
   writtenAt: z.iso.datetime(),
   markers: z.array(z.string()),
+  doubts: z.number().int().nonnegative().default(0),
 });
 
 /** Which state it is. */
@@ -51,6 +53,13 @@ export interface StateHeader {
   readonly writtenAt: string;
   /** Ids of the sync markers that had been seen. */
   readonly markers: readonly string[];
+  /** How many entries were in doubt: the stream had not shown them. */
+  readonly doubts: number;
+}
+
+/** Why an entry was in doubt: since when (RFC 3339) it was held, or `null` while its source had not been read anew. */
+export interface StateDoubt {
+  readonly heldSince: string | null;
 }
 
 /** A resource as it was served. */
@@ -59,6 +68,8 @@ export interface StateEntry {
   readonly cursor: string;
   /** Whether its addresses are virtual ones. */
   readonly virtual: boolean;
+  /** Set if the stream had not shown the entry. */
+  readonly doubt?: StateDoubt | undefined;
   readonly framed: Uint8Array;
 }
 
@@ -226,7 +237,12 @@ function* recordsOf(bytes: Buffer): Generator<{ readonly meta: unknown; readonly
 }
 
 const EntryMeta = z.object({
-  entry: z.object({ subject: z.string(), cursor: z.string(), virtual: z.boolean() }),
+  entry: z.object({
+    subject: z.string(),
+    cursor: z.string(),
+    virtual: z.boolean(),
+    doubt: z.object({ heldSince: z.iso.datetime().nullable() }).optional(),
+  }),
 });
 
 function entryIn(meta: unknown): Omit<StateEntry, "framed"> | undefined {

@@ -5,8 +5,9 @@ import type { EntryLog } from "../../../shared/entry-log/entry-log.ts";
 import { pause } from "../../../shared/runtime/waiting.ts";
 import { errorText } from "../../../shared/runtime/errors.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
-import type { ResourceCache } from "../cache.ts";
-import type { EarlierState, StreamIngest } from "../ingest.ts";
+import type { ResourceCache } from "../catalogue/cache.ts";
+import type { EarlierState } from "../ingest/ingest-options.ts";
+import type { StreamIngest } from "../ingest/ingest.ts";
 import { readStateFile, readStateHeader, writeStateFile } from "./state-file.ts";
 import type { AggregatorState, StateHeader } from "./state-file.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { EntryLog, LogEvent } from "../../../shared/entry-log/entry-log.ts";
-import { eventually } from "../../../shared/entry-log/test-follower.ts";
+import { eventually } from "../../../shared/entry-log/conformance/test-follower.ts";
 import { counting, hostNames, newBucket, root, startReplica, storedClaims } from "./address-keeper-rig.ts";
 import { claimSubject, writeClaim } from "./claim.ts";
 

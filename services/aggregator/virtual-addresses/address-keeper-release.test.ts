@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { eventually } from "../../../shared/entry-log/test-follower.ts";
+import { eventually } from "../../../shared/entry-log/conformance/test-follower.ts";
 import { newBucket, Replica, startReplica, storedClaims } from "./address-keeper-rig.ts";
 
 describe("AddressKeeper, when hosts go and come back", () => {

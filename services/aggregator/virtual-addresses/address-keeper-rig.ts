@@ -1,9 +1,9 @@
 import { onTestFinished } from "vitest";
 import { EmbeddedEntryLog } from "../../../shared/entry-log/embedded.ts";
 import type { EntryLog } from "../../../shared/entry-log/entry-log.ts";
-import { eventually } from "../../../shared/entry-log/test-follower.ts";
+import { eventually } from "../../../shared/entry-log/conformance/test-follower.ts";
 import { createLogger } from "../../../shared/runtime/log.ts";
-import { AddressRange } from "../../../shared/virtual-addresses/address-range.ts";
+import { AddressRange } from "./address-range.ts";
 import { AddressKeeper } from "./address-keeper.ts";
 import type { AddressKeeperOptions } from "./address-keeper.ts";
 

@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { requireReal } from "../../../test/servers/find.ts";
+import { aggregatorSubjects } from "../../../shared/entry-log/jetstream/accounts-conf.ts";
 import type { EntryLog } from "../../../shared/entry-log/entry-log.ts";
-import type { NatsRig } from "../../../shared/entry-log/nats-rig.ts";
-import { managerOf, startRig } from "../../../shared/entry-log/nats-rig.ts";
-import { eventually } from "../../../shared/entry-log/test-follower.ts";
+import type { NatsRig } from "../../../shared/entry-log/jetstream/nats-rig.ts";
+import { managerOf, startRig } from "../../../shared/entry-log/jetstream/nats-rig.ts";
+import { eventually } from "../../../shared/entry-log/conformance/test-follower.ts";
 import { counting, root, startReplica } from "./address-keeper-rig.ts";
 
 const stream = root.replace("$KV.", "KV_");
@@ -91,14 +90,9 @@ describe.skipIf(requireReal("nats-server").skip)("claims in NATS", () => {
     expect(await replica.address("a.b")).toBe(address);
   });
 
-  test("the aggregator's permissions in deploy/nats are enough, and without them hosts get addresses all the same", async () => {
-    const accounts = readFileSync(
-      join(import.meta.dirname, "../../../deploy/nats/accounts.conf"),
-      "utf8",
-    );
-    const lines = accounts.split("\n").filter((line) => line.includes("MESH_ENTRIES_ADDRESSES")).map((line) =>
-      line.trim().replaceAll("MESH_ENTRIES_ADDRESSES", "TEST_ADDRESSES")
-    );
+  test("the aggregator's permissions in its account are enough, and without them hosts get addresses all the same", async () => {
+    const lines = aggregatorSubjects().filter((subject) => subject.includes("MESH_ENTRIES_ADDRESSES"))
+      .map((subject) => `"${subject.replaceAll("MESH_ENTRIES_ADDRESSES", "TEST_ADDRESSES")}"`);
     const config = `authorization { users: [
       { user: allowed, password: s, permissions: { publish: { allow: [ ${
       lines.join(", ")

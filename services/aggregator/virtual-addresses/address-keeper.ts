@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { EntryLog, LogEvent } from "../../../shared/entry-log/entry-log.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
 import { oncePerTurn } from "../../../shared/runtime/once-per-turn.ts";
-import type { AddressRange } from "../../../shared/virtual-addresses/address-range.ts";
+import type { AddressRange } from "./address-range.ts";
 import { countClaims } from "./address-status.ts";
 import type { AddressStatus } from "./address-status.ts";
 import { ClaimBook } from "./claim-book.ts";
@@ -192,6 +192,7 @@ export class AddressKeeper {
       case "put":
         return this.#take(event.subject, event.sequence, readClaim(event.data));
       case "delete":
+      case "unusable":
         return this.#take(event.subject, event.sequence, undefined);
     }
   }

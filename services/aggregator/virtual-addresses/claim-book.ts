@@ -1,4 +1,4 @@
-import type { AddressRange } from "../../../shared/virtual-addresses/address-range.ts";
+import type { AddressRange } from "./address-range.ts";
 import type { Claim } from "./claim.ts";
 
 /** What is known of one address that is taken. */
@@ -174,7 +174,7 @@ export class ClaimBook {
     this.#deletions.delete(address);
   }
 
-  /** What the bucket doesn't have and the host doesn't need, others may have. */
+  /** Frees a host's claims that aren't stored and that it no longer needs. */
   #dropSurplus(host: string): void {
     const addresses = this.#addressesByHost.get(host) ?? [];
     if (addresses.length <= 1) return;

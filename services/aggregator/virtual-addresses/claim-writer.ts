@@ -111,20 +111,25 @@ export class ClaimWriter {
         if (result?.status === "stored" && generation === this.#generation) {
           this.#stored(write, result.sequence);
         } else if (result?.status === "rejected") this.#problem = result.reason;
+        else if (result?.status === "refused") this.#restBecause(result.reason);
         else this.#refused(write);
       }
     } catch (error) {
       for (const { address } of writes) this.#inFlight.delete(address);
       if (this.#signal.aborted) return;
-      this.#problem = errorText(error);
-      this.#rest ??= setTimeout(() => {
-        this.#rest = undefined;
-        this.#options.onRetry();
-      }, restMs);
+      this.#restBecause(errorText(error));
     }
     if (this.#problem !== "") {
       log.warn({ claims: writes.length }, `virtual addresses can't be claimed: ${this.#problem}`);
     }
+  }
+
+  #restBecause(problem: string): void {
+    this.#problem = problem;
+    this.#rest ??= setTimeout(() => {
+      this.#rest = undefined;
+      this.#options.onRetry();
+    }, restMs);
   }
 
   #stored({ address, claim }: ClaimWrite, sequence: number): void {

@@ -1,6 +1,6 @@
 import type { Manifest } from "../../../shared/model/manifest.ts";
-import { addressedHost } from "../../../shared/virtual-addresses/addressed-host.ts";
-import type { Addressed } from "../../../shared/virtual-addresses/addressed-host.ts";
+import { addressedHost } from "../../../shared/istio/addressed-host.ts";
+import type { Addressed } from "../../../shared/istio/addressed-host.ts";
 import type { AddressKeeper } from "./address-keeper.ts";
 
 /** One entry that has virtual addresses, or waits for them. */

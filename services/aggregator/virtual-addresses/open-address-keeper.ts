@@ -3,9 +3,9 @@ import type { Registry } from "prom-client";
 import type { Config } from "../../../shared/config/mod.ts";
 import { openAddressBucket } from "../../../shared/entry-log/open-entry-log.ts";
 import type { ServiceContext } from "../../../shared/runtime/run-service.ts";
-import { AddressRange } from "../../../shared/virtual-addresses/address-range.ts";
-import { whoIsAddressed } from "../../../shared/virtual-addresses/addressed-host.ts";
-import type { Addressed } from "../../../shared/virtual-addresses/addressed-host.ts";
+import { AddressRange } from "./address-range.ts";
+import { whoIsAddressed } from "../../../shared/istio/addressed-host.ts";
+import type { Addressed } from "../../../shared/istio/addressed-host.ts";
 import { AddressKeeper } from "./address-keeper.ts";
 
 /** The keeper of virtual addresses as the configuration wants it, and who is given one. */

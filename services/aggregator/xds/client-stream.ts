@@ -1,8 +1,10 @@
 import type { Node } from "../../../protos/gen/envoy/config/core/v3/base_pb.ts";
 import type { ResourceKind } from "../../../shared/model/manifest.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
-import type { CatalogueView } from "../catalogue-view.ts";
+import type { CatalogueView } from "../catalogue/catalogue-view.ts";
 import type { MessagePieces } from "../grpc/grpc-call.ts";
+import { GrpcStatus } from "../grpc/grpc-status.ts";
+import { UnusableMessage } from "../grpc/message-reader.ts";
 import type { AggregatorMetrics } from "../metrics.ts";
 import {
   decodeDeltaRequest,
@@ -17,6 +19,8 @@ import type { DialectContext, DialectSession, Outgoing } from "./dialects.ts";
 import { filtersOf, viewOf } from "./listener.ts";
 import type { ClientFilters, ListenerProfile } from "./listener.ts";
 import type { Dialect, TypeStatus } from "./protocol.ts";
+import { checkEncoded, checkRequest, refuseAbove, requestLimits } from "./request-limits.ts";
+import { deltaKindOf } from "./type-urls.ts";
 
 /** What a stream needs from the server around it. */
 export interface ClientStreamContext {
@@ -32,6 +36,10 @@ export interface ClientStreamContext {
   readonly ackTimeoutMs: number;
   /** Called when a state-of-the-world client of a sharded listener has said who it is; it waits for {@link ClientStream.show}. */
   readonly onShardClient: (client: ClientStream, index: number) => void;
+  /** True if there is room for what has to be prepared for a view: not if there are too many different ones. */
+  readonly hasRoomFor: (view: CatalogueView) => boolean;
+  /** Called when the client is shown another view than before: what was prepared for that may have no other client. */
+  readonly onViewChange: () => void;
 }
 
 /** What was sent of one type. */
@@ -62,6 +70,7 @@ export class ClientStream {
   readonly #traffic = new Map<string, Traffic>();
   #opened: Opened | undefined;
   #nodeId = "";
+  #hasMet = false;
   #filters: ClientFilters = filtersOf(undefined);
   #view: CatalogueView;
   #timer: NodeJS.Timeout | undefined;
@@ -69,6 +78,7 @@ export class ClientStream {
   /** True while it isn't clear what to show. */
   #isHeld = false;
   #shown: readonly number[] | "all" | undefined;
+  #generation = 0;
 
   /** `method`: which of the two calls of the service it came with. */
   constructor(id: number, address: string, method: "stream" | "delta", context: ClientStreamContext) {
@@ -121,6 +131,7 @@ export class ClientStream {
 
   /** Takes in a request of the client. Throws if it can't be decoded. */
   onMessage(bytes: Uint8Array): void {
+    checkEncoded(bytes, this.#method);
     this.#opened ??= this.#method === "delta" ? this.#openDelta(bytes) : this.#openStream(bytes);
     this.#sendAll(this.#opened.receive(bytes));
   }
@@ -130,25 +141,39 @@ export class ClientStream {
     if (this.#opened !== undefined) this.#sendAll(this.#opened.session.onChange(this.#view));
   }
 
-  /** True if the client has acknowledged what it was last sent of each of our kinds that it asked for, and of one at least. */
-  get hasAcknowledgedAll(): boolean {
+  /**
+   * True if the client has acknowledged what it was last sent of each of our kinds that it asked for, and of one at
+   * least, and there is nothing else to send.
+   */
+  get isUpToDate(): boolean {
     const ours = [...this.types.values()].filter(({ kind }) => kind !== undefined);
     return ours.length > 0 &&
-      ours.every(({ ackedVersion, inFlight }) => ackedVersion !== undefined && !inFlight);
+      ours.every(({ ackedVersion, inFlight }) => ackedVersion !== undefined && !inFlight) &&
+      this.#opened?.session.waitMs(this.#view) === undefined;
   }
 
   /**
-   * Says among which parts of the catalogue its istiod finds everything (see `Shard.present`), and sends what that
-   * changes. Undefined: that isn't clear yet, nothing is answered.
+   * Says among which parts of the catalogue its istiod finds everything (see `Shard.present`), and which generation of
+   * their versions it is shown; sends what that changes. Undefined: that isn't clear yet, nothing is answered.
    */
-  show(present: readonly number[] | "all" | undefined): void {
-    const isSame = String(this.#shown) === String(present);
+  show(present: readonly number[] | "all" | undefined, generation: number): void {
+    const isSame = String(this.#shown) === String(present) && this.#generation === generation;
     this.#shown = present;
+    this.#generation = generation;
     const { shard } = this.#context.listener;
     this.#isHeld = present === undefined;
     if (isSame || present === undefined || shard === undefined) return;
-    const part = { index: shard.index, of: shard.of, present: present === "all" ? undefined : present };
-    this.#view = viewOf({ ...this.#context.listener, shard: part }, this.#filters);
+    const part = {
+      index: shard.index,
+      of: shard.of,
+      present: present === "all" ? undefined : present,
+      generation,
+    };
+    const view = viewOf({ ...this.#context.listener, shard: part }, this.#filters);
+    // Everything is always right, and is prepared anyway.
+    const whole = viewOf({ ...this.#context.listener, shard: undefined }, this.#filters);
+    this.#view = this.#context.hasRoomFor(view) ? view : whole;
+    this.#context.onViewChange();
     this.onChange();
   }
 
@@ -167,8 +192,13 @@ export class ClientStream {
       : new SotwSession({ ...dialects, isOpen: () => !this.#isHeld && dialects.isOpen() });
     const receive = (bytes: Uint8Array) => {
       const request = decodeRequest(bytes);
-      this.#meet(request.node, dialect);
-      this.#reportNack(request.typeUrl, request.responseNonce, request.errorDetail?.message);
+      const { typeUrl, node, responseNonce, errorDetail } = request;
+      checkRequest({ typeUrl, nodeId: node?.id, names: request.resourceNames.length }, session.types);
+      this.#meet(node, dialect);
+      if (errorDetail !== undefined) {
+        errorDetail.message = errorDetail.message.slice(0, requestLimits.errorChars);
+        this.#reportNack(typeUrl, responseNonce, errorDetail.message);
+      }
       return session.onRequest(request, this.#view);
     };
     return { session, receive };
@@ -179,8 +209,16 @@ export class ClientStream {
     const session = new DeltaSession(this.#context.dialects, this.id, formOf(node?.metadata));
     const receive = (bytes: Uint8Array) => {
       const request = decodeDeltaRequest(bytes);
-      this.#meet(request.node, "delta");
-      this.#reportNack(request.typeUrl, request.responseNonce, request.errorDetail?.message);
+      const { typeUrl, node, responseNonce, errorDetail } = request;
+      checkRequest(
+        { typeUrl, nodeId: node?.id, names: request.resourceNamesSubscribe.length },
+        session.types,
+      );
+      this.#meet(node, "delta");
+      if (errorDetail !== undefined) {
+        errorDetail.message = errorDetail.message.slice(0, requestLimits.errorChars);
+        this.#reportNack(typeUrl, responseNonce, errorDetail.message);
+      }
       return session.onRequest(request, this.#view);
     };
     return { session, receive };
@@ -188,15 +226,29 @@ export class ClientStream {
 
   /**
    * The first request says who is asking; later ones may repeat it. What was shown once stays the view, but for shards.
-   * Those are for clients that are sent everything with each change; the others are shown everything.
+   * Those are for clients that are sent everything with each change, and that say who they are: which streams belong
+   * together can't be told without. The others are shown everything.
    */
   #meet(node: Node | undefined, dialect: Dialect): void {
-    if (node === undefined || this.#nodeId !== "") return;
+    if (this.#hasMet) return;
+    this.#hasMet = true;
     const { listener, onShardClient } = this.#context;
-    this.#nodeId = node.id;
-    this.#filters = filtersOf(node.metadata);
-    const isWhole = listener.shard === undefined || dialect !== "stateOfTheWorld";
-    this.#view = viewOf(isWhole ? { ...listener, shard: undefined } : listener, this.#filters);
+    this.#nodeId = node?.id ?? "";
+    this.#filters = filtersOf(node?.metadata);
+    const { revision = "", namespaces, registries } = this.#filters;
+    for (const names of [revision.split(","), namespaces, registries]) {
+      refuseAbove("names in a filter of the client (node metadata)", names.length, requestLimits.filterNames);
+    }
+    const isAnonymous = this.#nodeId === "" && !listener.trustsShards;
+    const isWhole = listener.shard === undefined || dialect !== "stateOfTheWorld" || isAnonymous;
+    const view = viewOf(isWhole ? { ...listener, shard: undefined } : listener, this.#filters);
+    if (!this.#context.hasRoomFor(view)) {
+      throw new UnusableMessage(
+        GrpcStatus.resourceExhausted,
+        "too many different filters of clients (node metadata) at the same time; ask for everything, or use a listener",
+      );
+    }
+    this.#view = view;
     if (listener.shard === undefined || isWhole || listener.trustsShards) return;
     this.#isHeld = true;
     onShardClient(this, listener.shard.index);
@@ -258,11 +310,12 @@ export class ClientStream {
     drop(message);
   }
 
-  #reportNack(typeUrl: string, nonce: string, error: string | undefined): void {
-    if (error === undefined) return;
-    this.#context.metrics.nacks.inc({ type_url: typeUrl });
+  #reportNack(typeUrl: string, nonce: string, error: string): void {
+    // A client may invent any number of types.
+    const isOurs = deltaKindOf(typeUrl) !== undefined;
+    this.#context.metrics.nacks.inc({ type_url: isOurs ? typeUrl : "other" });
     this.#context.log.warn(
-      { client: this.#nodeId, address: this.address, typeUrl, nonce, error },
+      { client: this.#nodeId, address: this.address, typeUrl, nonce, reason: error },
       "client refused a response, it keeps what it had",
     );
   }

@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import type { ViewScope } from "../catalogue/catalogue-view.ts";
 import { DeltaStream } from "./delta-stream.ts";
 import type { DeltaLimits, DeltaRequest, DeltaResponse } from "./delta-stream.ts";
 import { sortedContent } from "./stream-rig.ts";
@@ -8,6 +9,7 @@ import type { World } from "./stream-rig.ts";
 export class DeltaClient {
   readonly #world: World;
   readonly #limits: DeltaLimits;
+  readonly #scope: Partial<ViewScope>;
   readonly #held = new Map<string, Map<string, string>>();
   stream: DeltaStream;
   /** Responses that it has not answered. */
@@ -17,8 +19,9 @@ export class DeltaClient {
   /** All responses on this stream, in order. */
   responses: DeltaResponse[] = [];
 
-  constructor(world: World, limits: Partial<DeltaLimits> = {}) {
+  constructor(world: World, limits: Partial<DeltaLimits> = {}, scope: Partial<ViewScope> = {}) {
     this.#world = world;
+    this.#scope = scope;
     this.#limits = { maxMessageBytes: 1_000_000, nackBackoffMs: 10_000, ...limits };
     this.stream = new DeltaStream(this.#limits, "n");
   }
@@ -34,12 +37,12 @@ export class DeltaClient {
       error: undefined,
       ...request,
     };
-    return this.#take(this.stream.onRequest(whole, this.#world.view()));
+    return this.#take(this.stream.onRequest(whole, this.#world.view(this.#scope)));
   }
 
   /** Lets the stream send what changed. */
   change(): DeltaResponse[] {
-    return this.#take(this.stream.onChange(this.#world.view()));
+    return this.#take(this.stream.onChange(this.#world.view(this.#scope)));
   }
 
   /** Accepts the oldest unanswered response, with further wishes. */

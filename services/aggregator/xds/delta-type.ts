@@ -1,7 +1,8 @@
 import type { ResourceKind } from "../../../shared/model/manifest.ts";
-import type { CachedResource } from "../cache.ts";
-import { partsOf } from "../catalogue.ts";
-import type { Batch, KindCatalogue } from "../catalogue.ts";
+import type { CachedResource } from "../catalogue/cached-resource.ts";
+import { partsOf } from "../catalogue/catalogue.ts";
+import type { Batch, KindCatalogue } from "../catalogue/catalogue.ts";
+import { refuseAbove, requestLimits } from "./request-limits.ts";
 import { shownNames } from "./protocol.ts";
 import type { LastError, TypeStatus } from "./protocol.ts";
 import { namesInError, Refusals } from "./refusals.ts";
@@ -32,8 +33,8 @@ const noResources: readonly CachedResource[] = [];
 const removedOverheadBytes = 4;
 
 /**
- * The Delta protocol's state of one type on one stream. Of what a client has it keeps no list: it has everything up
- * to a change number, but for the exceptions listed here.
+ * The Delta protocol's state of one type on one stream. Keeps no list of the client's resources: the client has
+ * everything up to a change number, except for the resources listed here.
  */
 export class DeltaType implements TypeStatus {
   readonly typeUrl: string;
@@ -82,7 +83,7 @@ export class DeltaType implements TypeStatus {
     this.#maxBytes = maxBytes;
     this.#refusals = new Refusals(nackBackoffMs);
     this.#initial = first.initialVersions;
-    // Of old, a first request without names asks for everything.
+    // Legacy rule of xDS: a first request without names subscribes to everything.
     if (first.subscribe.length === 0 && first.unsubscribe.length === 0) this.#isWildcard = true;
     else this.subscribe(first);
   }
@@ -127,6 +128,7 @@ export class DeltaType implements TypeStatus {
         else this.#asked.delete(name);
       }
     }
+    refuseAbove("names of one type", Math.max(this.#names.size, this.#asked.size), requestLimits.names);
     if (!this.#isWildcard) {
       this.#mustResync = false;
       if (unsubscribe.length > 0) this.#dropUnwanted();

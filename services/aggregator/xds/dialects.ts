@@ -9,11 +9,11 @@ import type {
   DiscoveryRequest,
 } from "../../../protos/gen/envoy/service/discovery/v3/discovery_pb.ts";
 import type { ResourceKind } from "../../../shared/model/manifest.ts";
-import { emptyCatalogue } from "../catalogue.ts";
-import type { Catalogue } from "../catalogue.ts";
-import type { CatalogueView } from "../catalogue-view.ts";
-import type { ResourceForm } from "../encode/delta-resource.ts";
-import type { ResponseFrames } from "../encode/response-frames.ts";
+import { emptyCatalogue } from "../catalogue/catalogue.ts";
+import type { Catalogue } from "../catalogue/catalogue.ts";
+import type { CatalogueView } from "../catalogue/catalogue-view.ts";
+import type { ResourceForm } from "../output-stage/encode/delta-resource.ts";
+import type { ResponseFrames } from "../output-stage/encode/response-frames.ts";
 import type { MessagePieces } from "../grpc/grpc-call.ts";
 import { DeltaStream } from "./delta-stream.ts";
 import type { DeltaLimits, DeltaResponse } from "./delta-stream.ts";

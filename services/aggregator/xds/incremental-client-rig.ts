@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { ViewScope } from "../catalogue-view.ts";
+import type { ViewScope } from "../catalogue/catalogue-view.ts";
 import { IncrementalStream } from "./incremental-stream.ts";
 import type { IncrementalResponse } from "./incremental-stream.ts";
 import type { SotwRequest } from "./sotw-stream.ts";

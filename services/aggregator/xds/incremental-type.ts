@@ -1,7 +1,7 @@
 import type { ResourceKind } from "../../../shared/model/manifest.ts";
-import type { CachedResource } from "../cache.ts";
-import type { Batch, KindCatalogue, Removal } from "../catalogue.ts";
-import { following } from "../change-log.ts";
+import type { CachedResource } from "../catalogue/cached-resource.ts";
+import type { Batch, KindCatalogue, Removal } from "../catalogue/catalogue.ts";
+import { following } from "../catalogue/change-log.ts";
 import type { LastError, TypeStatus } from "./protocol.ts";
 
 /** What to put into a response. */

@@ -1,6 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import { CatalogueView } from "../catalogue-view.ts";
-import type { Shard } from "../shards.ts";
+import { CatalogueView } from "../catalogue/catalogue-view.ts";
+import type { Shard } from "../catalogue/shards.ts";
 import type { StreamDialect } from "./dialects.ts";
 
 /** What is particular to one listener: what it speaks and shows. */
@@ -25,6 +25,8 @@ export interface ListenerProfile {
 export interface ListenerOptions extends Partial<ListenerProfile> {
   /** `host:port`; port 0 takes a free one. */
   readonly address: string;
+  /** True if it is opened after all others, and left out with a warning where its port is taken. Default false. */
+  readonly isOptional?: boolean;
 }
 
 /** What a client says of itself that it wants to see. Empty lists: everything. */
@@ -57,13 +59,14 @@ export function filtersOf(metadata: JsonObject | undefined): ClientFilters {
  */
 export function viewOf(listener: ListenerProfile, client: ClientFilters): CatalogueView {
   const { revision, shard } = listener;
-  return new CatalogueView({
+  const scope = {
     // An istio-mcp client may name several, the first of which is its own.
     revisions: revision === "" ? namesIn(client.revision ?? "") : [revision],
     namespaces: inBoth(listener.namespaces, client.namespaces),
     registries: inBoth(listener.registries, client.registries),
     shard,
-  });
+  };
+  return new CatalogueView(scope, client.namespaces.length > 0 || client.registries.length > 0);
 }
 
 /** No namespace and no registry has this name: a list of it alone shows nothing, while an empty one shows everything. */

@@ -1,8 +1,11 @@
 import type { ResourceKind } from "../../../shared/model/manifest.ts";
-import type { KindCatalogue } from "../catalogue.ts";
+import type { KindCatalogue } from "../catalogue/catalogue.ts";
+
+/** What a stream may speak. */
+export const dialects = ["stateOfTheWorld", "incremental", "delta"] as const;
 
 /** What a stream speaks. */
-export type Dialect = "stateOfTheWorld" | "incremental" | "delta";
+export type Dialect = (typeof dialects)[number];
 
 /** A client's last refusal. */
 export interface LastError {

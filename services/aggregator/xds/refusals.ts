@@ -1,4 +1,4 @@
-import type { CachedResource } from "../cache.ts";
+import type { CachedResource } from "../catalogue/cached-resource.ts";
 
 /** The longest wait before a refused resource is sent again, whatever its history. */
 const longestBackoffMs = 5 * 60_000;

@@ -2,9 +2,9 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { DiscoveryResponseSchema } from "../../../protos/gen/envoy/service/discovery/v3/discovery_pb.ts";
 import type { ServiceEntryManifest } from "../../../shared/model/manifest.ts";
-import { ResourceCache } from "../cache.ts";
-import { CatalogueView } from "../catalogue-view.ts";
-import { encodeResource } from "../encode/encode-resource.ts";
+import { ResourceCache } from "../catalogue/cache.ts";
+import { CatalogueView } from "../catalogue/catalogue-view.ts";
+import { encodeResource } from "../output-stage/encode/encode-resource.ts";
 import { ResponseBuilder } from "./response-builder.ts";
 
 const typeUrl = "networking.istio.io/v1/ServiceEntry";

@@ -1,7 +1,9 @@
+import { resourceKinds } from "../../../shared/model/manifest.ts";
 import type { ResourceKind } from "../../../shared/model/manifest.ts";
-import type { CachedResource, ResourceCache, Snapshot } from "../cache.ts";
-import { CatalogueView } from "../catalogue-view.ts";
-import { WireWriter } from "../encode/wire-writer.ts";
+import type { CachedResource, Snapshot } from "../catalogue/cached-resource.ts";
+import type { ResourceCache } from "../catalogue/cache.ts";
+import { CatalogueView } from "../catalogue/catalogue-view.ts";
+import { WireWriter } from "../output-stage/encode/wire-writer.ts";
 import type { MessagePieces } from "../grpc/grpc-call.ts";
 import type { SotwResponse } from "./sotw-stream.ts";
 
@@ -36,6 +38,15 @@ export class ResponseBuilder {
     for (const key of this.#shared.keys()) if (key.startsWith(`${kind}/`)) this.#shared.delete(key);
   }
 
+  /** Forgets what was shared of views that have no client any more. */
+  keepViews(used: Iterable<CatalogueView>): void {
+    const keys = new Set<string>();
+    for (const view of used) {
+      for (const kind of resourceKinds) keys.add(`${kind}/${this.#cache.effective(kind, view).key}`);
+    }
+    for (const key of this.#shared.keys()) if (!keys.has(key)) this.#shared.delete(key);
+  }
+
   /** The version of what a view shows of a kind. */
   version(kind: ResourceKind, view = CatalogueView.everything): string {
     return this.#sharedSnapshot(kind, view).snapshot.version;
@@ -57,8 +68,8 @@ export class ResponseBuilder {
     if (response.names.length > 0) {
       const chosen: CachedResource[] = [];
       for (const name of new Set(response.names)) {
-        const resource = this.#cache.get(kind, name);
-        if (resource !== undefined && view.shows(name, resource)) chosen.push(resource);
+        const resource = this.#cache.shown(kind, view, name);
+        if (resource !== undefined) chosen.push(view.versionOf(resource));
       }
       return {
         message: this.#frame(chosen.map((resource) => resource.framed), response),

@@ -1,12 +1,12 @@
 import { Registry } from "prom-client";
 import { onTestFinished } from "vitest";
 import type { ServiceEntryManifest } from "../../../shared/model/manifest.ts";
-import { ResourceCache } from "../cache.ts";
+import { ResourceCache } from "../catalogue/cache.ts";
 import { clientsInDetail } from "../debug/clients.ts";
-import { encodeResource } from "../encode/encode-resource.ts";
+import { encodeResource } from "../output-stage/encode/encode-resource.ts";
 import { silentLog, testTransport } from "../grpc/grpc-rig.ts";
 import { AggregatorMetrics } from "../metrics.ts";
-import { SyncGate } from "../sync-gate.ts";
+import { SyncGate } from "../ingest/sync-gate.ts";
 import type { ListenerOptions } from "./listener.ts";
 import { XdsServer } from "./xds-server.ts";
 import type { ProtocolSettings } from "./xds-server.ts";
@@ -83,6 +83,6 @@ export class Served {
   /** What `/clients?detail=true` says of the only client. */
   get client(): Record<string, unknown> {
     const [client] = clientsInDetail(this.server.clients);
-    return { ...client as object };
+    return Object.fromEntries(Object.entries(client ?? {}));
   }
 }

@@ -138,6 +138,33 @@ describe("SotwStream", () => {
     expect(stream.onChange(world).map(({ typeUrl }) => typeUrl)).toEqual([entries, oldEntries, sidecars]);
   });
 
+  test("holds a Sidecar until the ServiceEntries that it may name are sent: while older ones are in flight", () => {
+    const [world, stream] = [new World(), new SotwStream(0)];
+    const [one] = stream.onRequest(first(), world);
+    const [sidecar] = stream.onRequest(first(sidecars), world);
+    stream.onRequest(ack(sidecar), world);
+    world.versions = { ServiceEntry: "v2", Sidecar: "s2" };
+    expect(stream.onChange(world)).toEqual([]);
+    expect(stream.waitMs(world)).toBeUndefined();
+    const next = stream.onRequest(ack(one), world);
+    expect(next.map(({ version }) => version)).toEqual(["v2", "s2"]);
+  });
+
+  test("holds a Sidecar with its ServiceEntries for the minimum interval", () => {
+    const [world, stream] = [new World(), new SotwStream(1000)];
+    for (const type of [entries, sidecars]) {
+      stream.onRequest(ack(stream.onRequest(first(type), world)[0]), world);
+    }
+    world.nowMs = 900;
+    world.versions = { ServiceEntry: "v2", Sidecar: "s1" };
+    expect(stream.onChange(world)).toEqual([]);
+    world.versions = { ServiceEntry: "v2", Sidecar: "s2" };
+    expect(stream.onChange(world)).toEqual([]);
+    expect(stream.waitMs(world)).toBe(100);
+    world.nowMs = 1000;
+    expect(stream.onChange(world).map(({ version }) => version)).toEqual(["v2", "s2"]);
+  });
+
   test("answers a change of names under the present nonce, and not under an old one", () => {
     const [world, stream] = [new World(), new SotwStream(0)];
     const [one] = stream.onRequest(first(), world);

@@ -15,6 +15,8 @@ import { kindOfTypeUrl } from "./type-urls.ts";
  *   changes the requested names under the current nonce.
  * - One response per type is in flight; changes meanwhile are merged into one that follows the ACK.
  * - A version that a client was sent is not sent again on the same stream.
+ * - A Sidecar waits for the ServiceEntries that it may name, until those have been sent: a client takes the responses
+ *   of a stream in their order.
  * - Types that we don't have are answered empty at once: a booting istiod waits for an answer to every type.
  */
 
@@ -91,7 +93,7 @@ export class SotwStream {
       state.names = [...request.resourceNames];
       state.sentVersion = undefined;
     }
-    return this.#due(state, view);
+    return this.onChange(view);
   }
 
   /** What to send now: after a change, when the gate opens, or when {@link waitMs} is over. Hosts before their users. */
@@ -110,6 +112,8 @@ export class SotwStream {
     let wait: number | undefined;
     for (const state of this.#types.values()) {
       if (!this.#wants(state, view)) continue;
+      // It goes with the ServiceEntries, which wait for an ACK or have a time of their own.
+      if (state.kind === "Sidecar" && this.#owesEntries(view)) continue;
       // 0 if the interval has ended since the last look at what may be sent: nobody else will look again.
       const left = Math.max(state.sentAtMs + this.#minIntervalMs - view.nowMs, 0);
       if (wait === undefined || left < wait) wait = left;
@@ -133,7 +137,7 @@ export class SotwStream {
       nacks: 0,
     };
     this.#types.set(request.typeUrl, state);
-    return kind === undefined ? [this.#send(state, emptyVersion, view)] : this.#due(state, view);
+    return kind === undefined ? [this.#send(state, emptyVersion, view)] : this.onChange(view);
   }
 
   #acknowledge(state: TypeState, request: SotwRequest): void {
@@ -157,9 +161,19 @@ export class SotwStream {
 
   #due(state: TypeState, view: SotwView): SotwResponse[] {
     if (state.kind === undefined || !this.#wants(state, view)) return [];
+    if (state.kind === "Sidecar" && this.#owesEntries(view)) return [];
     if (state.sentAtMs + this.#minIntervalMs > view.nowMs) return [];
     const version = view.version(state.kind);
     return version === undefined ? [] : [this.#send(state, version, view)];
+  }
+
+  /** True while there are ServiceEntries that the client asked for and wasn't sent: a Sidecar may name one. */
+  #owesEntries(view: SotwView): boolean {
+    const version = view.version("ServiceEntry");
+    return version !== undefined &&
+      this.#types.values().some(({ kind, sentVersion }) =>
+        kind === "ServiceEntry" && sentVersion !== version
+      );
   }
 
   #send(state: TypeState, version: string, view: SotwView): SotwResponse {

@@ -1,8 +1,11 @@
 import type { ResourceKind } from "../../../shared/model/manifest.ts";
-import { ResourceCache } from "../cache.ts";
-import { Catalogue, emptyCatalogue } from "../catalogue.ts";
-import { CatalogueView } from "../catalogue-view.ts";
-import type { ViewScope } from "../catalogue-view.ts";
+import { ResourceCache } from "../catalogue/cache.ts";
+import type { ResourceCacheOptions } from "../catalogue/cache.ts";
+import { Catalogue, emptyCatalogue } from "../catalogue/catalogue.ts";
+import { CatalogueView } from "../catalogue/catalogue-view.ts";
+import type { ViewScope } from "../catalogue/catalogue-view.ts";
+import { resourceOf, subjectOf } from "../conflicts/conflict-rig.ts";
+import type { RigEntry } from "../conflicts/conflict-rig.ts";
 import type { ChangeView } from "./protocol.ts";
 
 /** The type URLs that the tests ask for. */
@@ -19,13 +22,14 @@ export interface RigResource {
 
 /** The world around a protocol's stream: a real cache that a test changes, a gate and a clock. */
 export class World {
-  readonly cache = new ResourceCache();
+  readonly cache: ResourceCache;
   isOpen = true;
   nowMs = 0;
   readonly #catalogue: Catalogue;
   #sequence = 0;
 
-  constructor(maxPartBytes = 1_000_000) {
+  constructor(maxPartBytes = 1_000_000, options: ResourceCacheOptions = {}) {
+    this.cache = new ResourceCache(options);
     this.#catalogue = new Catalogue(this.cache, () => this.isOpen, maxPartBytes);
   }
 
@@ -46,6 +50,16 @@ export class World {
       endpoints: 0,
       framed: Buffer.from(content),
     });
+  }
+
+  /** Stores an entry as a source has it. */
+  putEntry(entry: RigEntry): void {
+    this.cache.put("ServiceEntry", { ...resourceOf(entry), cursor: this.#nextCursor() });
+  }
+
+  /** Has an entry no longer. */
+  deleteEntry(entry: RigEntry): void {
+    this.cache.delete("ServiceEntry", subjectOf(entry), this.#nextCursor());
   }
 
   /** Serves a name no longer. */

@@ -1,6 +1,6 @@
 import type { ResourceKind } from "../../../shared/model/manifest.ts";
 import { resourceKinds } from "../../../shared/model/manifest.ts";
-import { bodyTypeUrls } from "../encode/encode-spec.ts";
+import { bodyTypeUrls } from "../output-stage/encode/encode-spec.ts";
 
 /**
  * The type URLs under which resources are requested. istiod asks for `networking.istio.io/v1/…` since 1.24 and for

@@ -2,7 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { ServiceEntrySchema } from "../../../protos/gen/istio/networking/v1alpha3/service_entry_pb.ts";
 import { clientsAsSlime } from "../debug/clients.ts";
-import { mcpResourceTypeUrl } from "../encode/encode-resource.ts";
+import { mcpResourceTypeUrl } from "../output-stage/encode/encode-resource.ts";
 import { nodeOf, openDelta, openStream, unwrapped } from "./grpc-client-rig.ts";
 import { Served, typeUrl } from "./served-rig.ts";
 

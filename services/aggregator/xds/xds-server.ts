@@ -1,16 +1,19 @@
+import { errorText } from "../../../shared/runtime/errors.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
 import { oncePerTurn } from "../../../shared/runtime/once-per-turn.ts";
 import { resourceKinds } from "../../../shared/model/manifest.ts";
-import type { ResourceCache } from "../cache.ts";
-import { Catalogue } from "../catalogue.ts";
-import { ResponseFrames } from "../encode/response-frames.ts";
+import type { ResourceCache } from "../catalogue/cache.ts";
+import { Catalogue } from "../catalogue/catalogue.ts";
+import type { CatalogueView } from "../catalogue/catalogue-view.ts";
+import { isRetired } from "../catalogue/shards.ts";
+import { ResponseFrames } from "../output-stage/encode/response-frames.ts";
 import { GrpcStatus } from "../grpc/grpc-call.ts";
 import type { CallHandler, GrpcCall } from "../grpc/grpc-call.ts";
 import { GrpcServer } from "../grpc/grpc-server.ts";
 import type { GrpcMethods } from "../grpc/grpc-server.ts";
 import type { Transport } from "../grpc/transport.ts";
 import type { AggregatorMetrics } from "../metrics.ts";
-import type { SyncGate } from "../sync-gate.ts";
+import type { SyncGate } from "../ingest/sync-gate.ts";
 import { ClientStream } from "./client-stream.ts";
 import type { DialectContext } from "./dialects.ts";
 import type { ListenerOptions, ListenerProfile } from "./listener.ts";
@@ -60,6 +63,13 @@ export interface XdsServerOptions {
 
 const service = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
 
+/**
+ * So many different views may be in use: for the filters that clients bring, and for each listener (of a shard: what it
+ * shows to istiods that have come to different others).
+ */
+const spareViews = 64;
+const viewsPerListener = 16;
+
 /** Room for a message's head and tail beside its resources. */
 const frameBytes = 1024;
 
@@ -77,7 +87,7 @@ export class XdsServer implements AsyncDisposable {
   readonly #shards: ShardGroups;
   readonly #stopListening: () => void;
   readonly #zombieTimer: NodeJS.Timeout | undefined;
-  #servers: readonly GrpcServer[] = [];
+  #servers: GrpcServer[] = [];
   #lastId = 0;
   /** Many changes of one turn of the event loop make one push. */
   readonly #schedulePush = oncePerTurn(() => {
@@ -85,11 +95,20 @@ export class XdsServer implements AsyncDisposable {
     for (const client of this.#clients) client.onChange();
   });
 
+  /** Gives up what was prepared for views without clients. */
+  readonly #forgetViews = oncePerTurn(() => {
+    const views = Array.from(this.#clients, ({ view }) => view);
+    this.#options.cache.keepViews(views);
+    this.#responses.keepViews(views);
+  });
+
   private constructor(options: XdsServerOptions) {
     const { cache, gate, controlPlane, minPushIntervalMs } = options;
     this.#options = options;
     this.#protocol = { ...defaultProtocolSettings, ...options.protocol };
-    this.#shards = new ShardGroups(options.listeners.filter(({ shard }) => shard !== undefined).length);
+    const shards = options.listeners.map(({ shard }) => shard).filter((shard) => shard !== undefined);
+    const retired = shards.filter(isRetired).length;
+    this.#shards = new ShardGroups(shards.length - retired, retired, options.log);
     this.#responses = new ResponseBuilder(cache, controlPlane);
     const { maxMessageBytes, nackBackoff, cleanZombieInterval } = this.#protocol;
     const maxPartBytes = Math.max(maxMessageBytes - frameBytes, 1);
@@ -113,17 +132,37 @@ export class XdsServer implements AsyncDisposable {
   }
 
   /**
-   * Starts to listen.
+   * Starts to listen, except on optional listeners ({@link openOptional}).
    * @throws MeshError `address-in-use` if a port is taken.
    */
   static async listen(options: XdsServerOptions): Promise<XdsServer> {
     const server = new XdsServer(options);
-    const started = await Promise.allSettled(options.listeners.map((listener) => server.#listen(listener)));
+    const required = options.listeners.filter(({ isOptional }) => isOptional !== true);
+    const started = await Promise.allSettled(required.map((listener) => server.#listen(listener)));
     server.#servers = started.flatMap((each) => each.status === "fulfilled" ? [each.value] : []);
     const failed = started.find((each) => each.status === "rejected");
     if (failed === undefined) return server;
     await server[Symbol.asyncDispose]();
     throw failed.reason;
+  }
+
+  /**
+   * Starts to listen on the optional listeners, when everything else that this process listens on has its port. One
+   * whose port is taken is left out with a warning.
+   */
+  async openOptional(): Promise<void> {
+    const { listeners, log } = this.#options;
+    for (const listener of listeners) {
+      if (listener.isOptional !== true) continue;
+      try {
+        this.#servers.push(await this.#listen(listener));
+      } catch (error) {
+        log.warn(
+          { listener: listener.address, reason: errorText(error) },
+          "the port of a former shard can't be kept; an istiod with a source there shows deleted services",
+        );
+      }
+    }
   }
 
   async #listen(options: ListenerOptions): Promise<GrpcServer> {
@@ -157,6 +196,11 @@ export class XdsServer implements AsyncDisposable {
     return this.#clients;
   }
 
+  /** By node id: how many streams an istiod has to ports of shards that are gone (`xds.formerShards`). */
+  get surplusSources(): ReadonlyMap<string, number> {
+    return this.#shards.surplus;
+  }
+
   /**
    * Forgets the changes, deletions among them, that every client has acknowledged; without a client, all of them. One
    * that has acknowledged nothing yet keeps them all.
@@ -171,7 +215,7 @@ export class XdsServer implements AsyncDisposable {
   }
 
   #accept(call: GrpcCall, method: "stream" | "delta", listener: ListenerProfile): CallHandler {
-    const { log, metrics, cache } = this.#options;
+    const { log, metrics } = this.#options;
     const client = new ClientStream(++this.#lastId, call.peer, method, {
       dialects: this.#dialects,
       listener,
@@ -181,6 +225,8 @@ export class XdsServer implements AsyncDisposable {
       metrics,
       ackTimeoutMs: this.#protocol.ackTimeout,
       onShardClient: (shardClient, index) => this.#shards.join(shardClient, index),
+      hasRoomFor: (view) => this.#hasRoomFor(view, call.peer),
+      onViewChange: this.#forgetViews,
     });
     this.#clients.add(client);
     this.#countClients();
@@ -196,15 +242,30 @@ export class XdsServer implements AsyncDisposable {
         this.#clients.delete(client);
         client.close();
         this.#shards.leave(client);
-        cache.keepViews(Array.from(this.#clients, ({ view }) => view));
+        this.#forgetViews();
         this.#countClients();
         log.info({ client: client.nodeId, address: client.address, reason }, "xDS client left");
       },
     };
   }
 
+  /** Views cost memory: an index of what they show, and of parts a copy of the bytes. */
+  #hasRoomFor(view: CatalogueView, peer: string): boolean {
+    const { listeners, transport } = this.#options;
+    const used = new Set(Array.from(this.#clients, (client) => client.view.key));
+    if (used.has(view.key) || used.size < spareViews + viewsPerListener * listeners.length) return true;
+    transport.refusals.add(
+      "too-many-views",
+      peer,
+      `${used.size} different views of the catalogue are in use: a client with a further one isn't served it`,
+    );
+    return false;
+  }
+
   #countClients(): void {
-    this.#options.metrics.countClients(Array.from(this.#clients, ({ dialect }) => dialect));
+    const { metrics } = this.#options;
+    metrics.countClients(Array.from(this.#clients, ({ dialect }) => dialect));
+    metrics.surplusSources.set(this.surplusSources.values().reduce((sum, count) => sum + count, 0));
   }
 
   #stop(): void {

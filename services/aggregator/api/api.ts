@@ -1,0 +1,190 @@
+import { Hono } from "hono";
+import { compress } from "hono/compress";
+import { etag } from "hono/etag";
+import { z } from "zod";
+import { ServiceDetail, ServicePage } from "../../../shared/api/services.ts";
+import {
+  ClientList,
+  ConflictList,
+  HeldList,
+  Overview,
+  RejectionList,
+  SourceList,
+} from "../../../shared/api/state.ts";
+import { reasonHelp } from "../../../shared/api/reason-help.ts";
+import { reasonLink, reasons } from "../../../shared/api/reasons.ts";
+import type { ReasonCode } from "../../../shared/api/reasons.ts";
+import { ReasonList, Trace } from "../../../shared/api/trace.ts";
+import type { ApiOptions } from "./api-options.ts";
+import { allConflicts } from "./conflict-answers.ts";
+import { EventHub } from "./events/event-hub.ts";
+import { eventResponse } from "./events/event-route.ts";
+import { openApiDocument } from "./openapi.ts";
+import { operation, Refusal, routesOf } from "./operation.ts";
+import type { Operation } from "./operation.ts";
+import { overviewAnswer } from "./overview-answer.ts";
+import { rejectionOf } from "./rejections.ts";
+import { dataPolicy, securityHeaders } from "./security-headers.ts";
+import { serviceDetail } from "./service-detail.ts";
+import { searchServices, ServiceQuery } from "./service-search.ts";
+import { questionIn, trace, TraceQuery } from "./trace/trace.ts";
+import { allClients, allHeld, allSources } from "./state-answers.ts";
+
+const noQuery = z.object({});
+
+/** Searches at a time: each one keeps its turn of the event loop, and the results of a hundred would be late for all. */
+const maxSearches = 16;
+
+/** Traces at a time: each one asks all collectors. */
+const maxTraces = 8;
+
+/** All operations of `/api/v1`, in the order of the document. */
+export function apiOperations(options: ApiOptions): readonly Operation[] {
+  let searches = 0;
+  let traces = 0;
+  return [
+    operation({
+      path: "/overview",
+      id: "overview",
+      summary: "The installation at a glance, and what a person should look at",
+      query: noQuery,
+      answer: Overview,
+      handle: () => overviewAnswer(options),
+    }),
+    operation({
+      path: "/services",
+      id: "services",
+      summary: "The services that clients get, by name, page by page",
+      query: ServiceQuery,
+      answer: ServicePage,
+      handle: async ({ query }) => {
+        if (searches >= maxSearches) throw new Refusal(429, `${maxSearches} searches are running: try again`);
+        searches++;
+        try {
+          return await searchServices(query, options);
+        } finally {
+          searches--;
+        }
+      },
+    }),
+    operation({
+      path: "/services/{namespace}/{name}",
+      id: "service",
+      summary: "One service: endpoints, ports, the records of each source, conflicts, who has which version",
+      query: noQuery,
+      params: { namespace: "its namespace", name: "its name" },
+      answer: ServiceDetail,
+      handle: ({ params: { namespace = "", name = "" } }) => {
+        const detail = serviceDetail(`${namespace}/${name}`, options);
+        if (detail === undefined) {
+          throw new Refusal(404, `no service ${namespace}/${name} is served; trace says why`);
+        }
+        return detail;
+      },
+    }),
+    operation({
+      path: "/trace",
+      id: "trace",
+      summary:
+        "Why an instance or a service is or isn't in the mesh: the verdict of each stage, with a reason code",
+      query: TraceQuery,
+      answer: Trace,
+      handle: async ({ query }) => {
+        const question = questionIn(query);
+        if (traces >= maxTraces) throw new Refusal(429, `${maxTraces} traces are running: try again`);
+        traces++;
+        try {
+          return await trace(question, options);
+        } finally {
+          traces--;
+        }
+      },
+    }),
+    operation({
+      path: "/reasons",
+      id: "reasons",
+      summary: "The reason codes, what each means and how to mend it",
+      query: noQuery,
+      answer: ReasonList,
+      handle: () => ({ reasons: Object.keys(reasons).filter(isCode).map(reasonOf) }),
+    }),
+    operation({
+      path: "/sources",
+      id: "sources",
+      summary: "The sources, with the replicas of their collectors",
+      query: noQuery,
+      answer: SourceList,
+      handle: () => ({ sources: allSources(options) }),
+    }),
+    operation({
+      path: "/held",
+      id: "held",
+      summary: "Losses that are held back from clients",
+      query: noQuery,
+      answer: HeldList,
+      handle: () => allHeld(options),
+    }),
+    operation({
+      path: "/conflicts",
+      id: "conflicts",
+      summary: "Hosts that several sources claim, and what is served of them",
+      query: noQuery,
+      answer: ConflictList,
+      handle: () => ({ counts: { ...options.cache.conflicts.counts }, conflicts: allConflicts(options) }),
+    }),
+    operation({
+      path: "/rejections",
+      id: "rejections",
+      summary: "Messages of the stream that aren't served as they are, and the rules that they break",
+      query: noQuery,
+      answer: RejectionList,
+      handle: () => ({
+        rejections: Array.from(
+          options.ingest.rejections,
+          ([subject, rejected]) => rejectionOf(subject, rejected),
+        ),
+      }),
+    }),
+    operation({
+      path: "/clients",
+      id: "clients",
+      summary: "Who is connected, what each was sent and has acknowledged or refused",
+      query: noQuery,
+      answer: ClientList,
+      handle: () => ({ clients: allClients(options) }),
+    }),
+  ];
+}
+
+function isCode(code: string): code is ReasonCode {
+  return Object.hasOwn(reasons, code);
+}
+
+function reasonOf(code: ReasonCode) {
+  return { code, ...reasons[code], help: reasonHelp[code], link: reasonLink(code) };
+}
+
+/** `/api/v1`: everything is read only, and described by `openapi.json`. */
+export function apiRoutes(options: ApiOptions): Hono {
+  const operations = apiOperations(options);
+  const app = new Hono();
+  app.use(securityHeaders(dataPolicy));
+  const hub = new EventHub(options);
+  // Before what reads a whole answer.
+  app.get("/events", (c) => eventResponse(c, hub));
+  app.use(compress({ threshold: 1024 }), etag());
+  let document: string | undefined;
+  app.get("/openapi.json", (c) => {
+    document ??= JSON.stringify(openApiDocument(operations), undefined, 2);
+    return c.body(document, 200, { "Content-Type": "application/json" });
+  });
+  app.route("/", routesOf(operations));
+  app.all(
+    "*",
+    (c) =>
+      c.req.method === "GET"
+        ? c.json({ error: "no such question: openapi.json lists all" }, 404)
+        : c.json({ error: "the API only reads" }, 405),
+  );
+  return app;
+}

@@ -1,0 +1,28 @@
+import { Hono } from "hono";
+import { errorText, isMeshError } from "../../../shared/runtime/errors.ts";
+import { previewRetire, refusalOf, retire } from "../sources/retire.ts";
+import type { RetireOptions } from "../sources/retire.ts";
+import { whoAsks } from "./who-asks.ts";
+
+/**
+ * Retires a source that has left the configuration: `GET /sources/<registry>/<source>/retire` shows what would be
+ * deleted, `POST` deletes it.
+ */
+export function retireRoutes(options: RetireOptions): Hono {
+  const routes = new Hono();
+  routes.onError((error, c) => {
+    if (!isMeshError(error, "entry-log-unavailable")) throw error;
+    return c.json({ error: errorText(error) }, 503);
+  });
+  routes.get("/sources/:registry/:source/retire", async (c) => {
+    return c.json(await previewRetire(c.req.param(), options));
+  });
+  routes.post("/sources/:registry/:source/retire", async (c) => {
+    const { registry, source } = c.req.param();
+    const refusal = refusalOf({ registry, source }, options);
+    if (refusal !== undefined) return c.json({ error: refusal }, 409);
+    const retired = await retire({ registry, source }, whoAsks(c), options);
+    return c.json(retired, Object.keys(retired.failed).length === 0 ? 200 : 502);
+  });
+  return routes;
+}

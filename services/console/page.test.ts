@@ -1,0 +1,86 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { ServiceRow } from "../../shared/api/services.ts";
+import { EventParser } from "./page/event-parser.ts";
+import { linkTo, routeOf, viewNames } from "./page/route.ts";
+import { filtered, sorted, windowOf } from "./page/rows.ts";
+
+const row = (name: string, change: Partial<ServiceRow> = {}): ServiceRow => ({
+  name,
+  hosts: [`${name}.host`],
+  sources: ["eureka"],
+  endpoints: 1,
+  version: "v",
+  position: "p",
+  flags: [],
+  ...change,
+});
+
+describe("the table of services", () => {
+  const rows = [
+    row("shop/b", { endpoints: 3 }),
+    row("shop/a", { flags: ["conflict"], sources: ["eureka", "nacos"] }),
+    row("till/c", { endpoints: 3, flags: ["empty"] }),
+  ];
+  const names = (some: readonly ServiceRow[]) => some.map(({ name }) => name);
+  const all = { text: "", source: "", flag: "", inside: new Set<string>() };
+
+  test("filters by what is typed, by source and state, and by what the aggregator found inside", () => {
+    expect(names(filtered(rows, { ...all, text: " SHOP " }))).toEqual(["shop/b", "shop/a"]);
+    expect(names(filtered(rows, { ...all, text: "c.host" }))).toEqual(["till/c"]);
+    expect(names(filtered(rows, { ...all, text: "10.0.0.7", inside: new Set(["till/c"]) }))).toEqual([
+      "till/c",
+    ]);
+    expect(names(filtered(rows, { ...all, source: "nacos" }))).toEqual(["shop/a"]);
+    expect(names(filtered(rows, { ...all, flag: "empty" }))).toEqual(["till/c"]);
+  });
+
+  test("sorts, with ties by name", () => {
+    expect(names(sorted(rows, "endpoints", false))).toEqual(["shop/a", "shop/b", "till/c"]);
+    expect(names(sorted(rows, "name", true))).toEqual(["till/c", "shop/b", "shop/a"]);
+  });
+
+  test("always has the rows that can be seen, and room for all others", () => {
+    const natural = fc.integer({ min: 0, max: 20_000 });
+    fc.assert(fc.property(natural, natural, fc.integer({ min: 1, max: 2_000 }), (count, top, height) => {
+      const { first, count: shown, before, after } = windowOf(count, 40, top * 40, height);
+      expect(before + shown * 40 + after).toBe(count * 40);
+      expect(before).toBe(first * 40);
+      const seen = Math.min(count, Math.ceil((top * 40 + height) / 40));
+      if (top < count) expect(first <= top && first + shown >= seen).toBe(true);
+      expect(shown).toBeLessThan(height / 40 + 27);
+    }));
+  });
+});
+
+test("a link shows what it was made of, whatever stands in it", () => {
+  const key = fc.constantFrom("q", "name", "text", "by");
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...viewNames),
+      fc.dictionary(key, fc.string({ minLength: 1, unit: "grapheme" })),
+      (view, parameters) => {
+        expect(routeOf(linkTo(view, parameters))).toEqual({ view, parameters: { ...parameters } });
+      },
+    ),
+  );
+  expect(routeOf("#/nothing?x=1").view).toBe("overview");
+  expect(routeOf("").view).toBe("overview");
+});
+
+test("events are read however the stream is cut", () => {
+  const text =
+    'event: hello\nid: a.1\ndata: {}\n\n:\n\nevent: services\nid: a.2\ndata: {"x":": "}\n\nevent: overview\ndata: 1\n\n';
+  const whole = new EventParser().push(text);
+  expect(whole).toEqual([
+    { event: "hello", id: "a.1", data: "{}" },
+    { event: "services", id: "a.2", data: '{"x":": "}' },
+    { event: "overview", id: undefined, data: "1" },
+  ]);
+  fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: text.length })), (cuts) => {
+    const parser = new EventParser();
+    const places = [0, ...cuts.toSorted((a, b) => a - b), text.length];
+    const pieces = places.slice(1).map((end, index) => text.slice(places[index], end));
+    expect(pieces.flatMap((piece) => parser.push(piece))).toEqual(whole);
+  }));
+});

@@ -1,0 +1,73 @@
+import { ask, NoAnswer } from "./api.ts";
+import { changed, known } from "./store.ts";
+
+/** What a view has asked for. */
+export interface Loaded<Answer> {
+  readonly answer: Answer | undefined;
+  readonly error: string | undefined;
+  readonly isLoading: boolean;
+}
+
+interface Entry<Answer> {
+  answer: Answer | undefined;
+  error: string | undefined;
+  isLoading: boolean;
+  /** The revision of what was known when it was asked last; -1: never. */
+  revision: number;
+  askedAt: number;
+}
+
+/** How often a view asks again while things change, in milliseconds. */
+const refreshMs = 1_000;
+
+/** Maximum number of answers of one form that are kept. */
+const maxEntries = 20;
+
+/**
+ * Answers of one form: at once what is known, and later what has changed. While something changes a question is asked
+ * again, which costs 304 if its answer is the same.
+ */
+export class Answers<Answer> {
+  readonly #isLive: boolean;
+  readonly #entries = new Map<string, Entry<Answer>>();
+
+  constructor(isLive = true) {
+    this.#isLive = isLive;
+  }
+
+  /** What is known of a question now. */
+  load(path: string): Loaded<Answer> {
+    let entry = this.#entries.get(path);
+    if (entry === undefined) {
+      entry = { answer: undefined, error: undefined, isLoading: false, revision: -1, askedAt: 0 };
+      this.#entries.set(path, entry);
+      for (const old of this.#entries.keys()) if (this.#entries.size > maxEntries) this.#entries.delete(old);
+    }
+    if (entry.isLoading) return entry;
+    const waitMs = entry.askedAt + refreshMs - performance.now();
+    const isOld = this.#isLive && entry.revision !== known.revision;
+    if (entry.revision === -1 || (isOld && waitMs <= 0)) void fetchInto(path, entry);
+    else if (isOld) setTimeout(changed, waitMs);
+    return entry;
+  }
+
+  /** Has a question asked anew. */
+  forget(path: string): void {
+    this.#entries.delete(path);
+  }
+}
+
+async function fetchInto<Answer>(path: string, entry: Entry<Answer>): Promise<void> {
+  entry.isLoading = true;
+  entry.askedAt = performance.now();
+  entry.revision = known.revision;
+  try {
+    entry.answer = await ask<Answer>(path);
+    entry.error = undefined;
+  } catch (error) {
+    entry.error = error instanceof Error ? error.message : String(error);
+    if (error instanceof NoAnswer && error.status === 404) entry.answer = undefined;
+  }
+  entry.isLoading = false;
+  changed();
+}

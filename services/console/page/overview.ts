@@ -1,0 +1,165 @@
+import { h } from "preact";
+import type { ComponentChild, ComponentChildren } from "preact";
+import type { Notice, Overview, SourceState } from "../../../shared/api/state.ts";
+import { Answers } from "./loader.ts";
+import { linkTo } from "./route.ts";
+import { known } from "./store.ts";
+import { texts } from "./texts.ts";
+import { commandLine, dot, pending, sameInShell } from "./ui.ts";
+import type { Tone } from "./ui.ts";
+
+const words = texts.overview;
+const sourceAnswers = new Answers<{ readonly sources: readonly SourceState[] }>();
+
+/** The installation as one picture: sources, entry log, aggregator, clients; above it what needs a person. */
+export function overviewView(): ComponentChild {
+  const { overview } = known;
+  if (overview === undefined) return pending(undefined);
+  return h(
+    "div",
+    {},
+    h("h1", {}, words.title),
+    noticeList(overview.notices),
+    h(
+      "div",
+      { class: "flow" },
+      sourcesStation(),
+      h("div", { class: "arrow", "aria-hidden": "true" }),
+      logStation(overview),
+      h("div", { class: "arrow", "aria-hidden": "true" }),
+      aggregatorStation(overview),
+      h("div", { class: "arrow", "aria-hidden": "true" }),
+      clientsStation(overview),
+    ),
+    h(
+      "div",
+      { class: "figures" },
+      figure(overview.conflicts, words.conflicts, linkTo("problems")),
+      figure(overview.held, words.held, linkTo("problems")),
+      figure(overview.rejected, words.rejected, linkTo("problems")),
+    ),
+    sameInShell("meshctl doctor"),
+  );
+}
+
+function noticeList(notices: readonly Notice[]): ComponentChild {
+  if (notices.length === 0) return h("p", { class: "well" }, dot("ok"), words.well);
+  return h(
+    "section",
+    { class: "notices", "aria-label": words.notices },
+    notices.map(({ severity, code, text, command }) =>
+      h(
+        "div",
+        { class: `notice ${severity === "problem" ? "problem" : "note"}` },
+        dot(severity === "problem" ? "problem" : "note"),
+        h("span", { class: "code" }, code),
+        h("span", { class: "grow" }, text),
+        commandLine(command),
+      )
+    ),
+  );
+}
+
+function station(
+  title: string,
+  href: string,
+  tone: Tone,
+  state: string,
+  ...children: readonly ComponentChildren[]
+): ComponentChild {
+  return h(
+    "section",
+    { class: `station card ${tone}` },
+    h("h2", {}, href === "" ? title : h("a", { href }, title)),
+    h("p", { class: "state" }, dot(tone), state),
+    ...children,
+  );
+}
+
+function sourcesStation(): ComponentChild {
+  const { answer, error } = sourceAnswers.load("/sources");
+  if (answer === undefined) return h("section", { class: "station card" }, pending(error));
+  return h(
+    "section",
+    { class: "station card" },
+    h("h2", {}, words.sources),
+    h("ul", { class: "list" }, answer.sources.map(sourceLine)),
+  );
+}
+
+function sourceLine({ key, state, resources, remark, collectors }: SourceState): ComponentChild {
+  const live = collectors.filter(({ status }) => status === "live").length;
+  const tone: Tone = state === "synced" && live > 0 ? remark === null ? "ok" : "note" : "problem";
+  return h(
+    "li",
+    {},
+    h("a", { class: "source", href: linkTo("services", { source: key }) }, dot(tone), h("strong", {}, key)),
+    h(
+      "span",
+      { class: "muted" },
+      `${state}, ${resources} ${words.resources}, ${live === 0 ? words.noCollector : words.collectors(live)}`,
+    ),
+    remark === null ? undefined : h("span", { class: "remark" }, remark),
+  );
+}
+
+function logStation({ entryLog, servedStateOf }: Overview): ComponentChild {
+  const tone: Tone = entryLog.connected ? servedStateOf === null ? "ok" : "note" : "problem";
+  return station(
+    words.log,
+    "",
+    tone,
+    entryLog.connected ? words.reachable : words.unreachable,
+    h("p", { class: "muted" }, entryLog.detail),
+  );
+}
+
+function aggregatorStation({ open, services, endpoints, version, position }: Overview): ComponentChild {
+  const rate = known.changes.filter((at) => at > performance.now() - 60_000).length;
+  return station(
+    words.aggregator,
+    linkTo("services"),
+    open ? "ok" : "problem",
+    open ? words.serving : words.waiting,
+    h(
+      "dl",
+      { class: "numbers" },
+      pair(services, words.services),
+      pair(endpoints, words.endpoints),
+      pair(rate, words.changes),
+    ),
+    h("p", { class: "muted tiny" }, `${version} · ${position}`),
+  );
+}
+
+function clientsStation({ clients, clientsBehind, clientsRefusing }: Overview): ComponentChild {
+  const tone: Tone = clientsRefusing > 0 ? "problem" : clients === 0 || clientsBehind > 0 ? "note" : "ok";
+  if (clients === 0) return station(words.clients, linkTo("clients"), tone, words.nobody);
+  const state = clientsRefusing > 0 ? words.refusing : clientsBehind > 0 ? words.behind : words.upToDate;
+  return station(
+    words.clients,
+    linkTo("clients"),
+    tone,
+    state,
+    h(
+      "dl",
+      { class: "numbers" },
+      pair(clients - clientsBehind, words.upToDate),
+      pair(clientsBehind, words.behind),
+      pair(clientsRefusing, words.refusing),
+    ),
+  );
+}
+
+function pair(value: number, label: string): ComponentChild {
+  return h("div", {}, h("dd", {}, value.toLocaleString()), h("dt", {}, label));
+}
+
+function figure(value: number, label: string, href: string): ComponentChild {
+  return h(
+    "a",
+    { class: `figure card${value > 0 ? " some" : ""}`, href },
+    h("strong", {}, value.toLocaleString()),
+    label,
+  );
+}

@@ -1,0 +1,151 @@
+import { h } from "preact";
+import type { ComponentChild, ComponentChildren } from "preact";
+import type { Endpoint, ServiceDetail } from "../../../shared/api/services.ts";
+import { Answers } from "./loader.ts";
+import { linkTo } from "./route.ts";
+import { shellWord } from "./services.ts";
+import { texts } from "./texts.ts";
+import { badge, nothing, pending, sameInShell, section, table } from "./ui.ts";
+import type { Tone } from "./ui.ts";
+
+const words = texts.service;
+const details = new Answers<ServiceDetail>();
+
+/** Maximum number of endpoints that are shown at once. */
+const maxEndpoints = 500;
+
+/** One service: as clients get it, what each source publishes of it, and who has it. */
+export function serviceView({ name = "" }: Readonly<Record<string, string>>): ComponentChild {
+  const slash = name.indexOf("/");
+  const path = `/services/${encodeURIComponent(name.slice(0, slash))}/${
+    encodeURIComponent(name.slice(slash + 1))
+  }`;
+  const { answer, error } = details.load(path);
+  return h(
+    "div",
+    {},
+    h("p", { class: "crumb" }, h("a", { href: linkTo("services") }, `← ${words.back}`)),
+    h(
+      "div",
+      { class: "title" },
+      h("h1", {}, name),
+      answer?.flags.map((flag) =>
+        badge(texts.services.flags[flag], flag === "rejected" ? "problem" : "note")
+      ),
+      h("a", { class: "button", href: linkTo("trace", { by: "service", text: name }) }, words.trace),
+    ),
+    answer === undefined ? pending(error) : detail(answer),
+    sameInShell(`meshctl describe ${shellWord(name)}`),
+  );
+}
+
+function detail(service: ServiceDetail): ComponentChild {
+  const { hosts, addresses, addressesAreVirtual, ports, version, position, resolution, location } = service;
+  return h(
+    "div",
+    { class: "stack" },
+    h(
+      "dl",
+      { class: "facts card" },
+      fact(words.hosts, hosts.join(", ")),
+      fact(
+        words.addresses,
+        addresses.length === 0
+          ? words.none
+          : `${addresses.join(", ")}${addressesAreVirtual ? ` (${words.virtual})` : ""}`,
+      ),
+      fact(
+        words.ports,
+        ports.map(({ number, protocol, name }) => `${number} ${protocol} (${name})`).join(", "),
+      ),
+      fact(words.resolution, `${resolution}, ${location}`),
+      fact(words.version, h("code", {}, version)),
+      fact(words.position, h("code", {}, position)),
+    ),
+    section(
+      `${words.endpoints} (${service.endpointList.length})`,
+      service.endpointList.length === 0 ? nothing(words.noEndpoints) : table(
+        words.endpointColumns,
+        service.endpointList.slice(0, maxEndpoints).map(endpointRow),
+        words.endpoints,
+      ),
+    ),
+    section(words.holders, holders(service)),
+    section(
+      words.records,
+      table(
+        words.recordColumns,
+        service.records.map(({ source, name, endpoints, inDoubt, leftOut, rejection }) => [
+          source,
+          name,
+          endpoints,
+          inDoubt === null ? words.certain : badge(inDoubt, "note"),
+          rejection === null
+            ? leftOut ?? words.asItIs
+            : `${rejection.serving}: ${
+              rejection.violations.map(({ rule, message }) => `${rule} ${message}`).join("; ")
+            }`,
+        ]),
+        words.records,
+      ),
+    ),
+    service.conflicts.length === 0 ? undefined : section(
+      words.conflicts,
+      h("ul", {}, service.conflicts.map(({ host, why }) => h("li", {}, h("strong", {}, host), `: ${why}`))),
+    ),
+    h(
+      "details",
+      { class: "card" },
+      h("summary", {}, words.manifest),
+      h("pre", { tabIndex: 0 }, JSON.stringify(service.manifest, undefined, 2)),
+    ),
+  );
+}
+
+function fact(name: string, value: ComponentChildren): ComponentChild {
+  return h("div", {}, h("dt", {}, name), h("dd", {}, value));
+}
+
+function endpointRow(
+  { address, ports, source, weight, locality, labels }: Endpoint,
+): readonly ComponentChildren[] {
+  const numbers = [...new Set(Object.values(ports))];
+  return [
+    h("a", {
+      href: linkTo("trace", {
+        by: "instance",
+        text: `${address.includes(":") ? `[${address}]` : address}${
+          numbers[0] === undefined ? "" : `:${numbers[0]}`
+        }`,
+      }),
+    }, address),
+    numbers.join(", "),
+    source,
+    weight ?? "",
+    locality ?? "",
+    h(
+      "span",
+      { class: "labels" },
+      Object.entries(labels).map(([key, value]) => h("span", { class: "label" }, `${key}=${value}`)),
+    ),
+  ];
+}
+
+const holderTones: Readonly<Record<ServiceDetail["holders"][number]["has"], Tone>> = {
+  current: "ok",
+  behind: "note",
+  refused: "problem",
+  "not shown": "plain",
+  unknown: "unknown",
+};
+
+function holders({ holders: all }: ServiceDetail): ComponentChild {
+  if (all.length === 0) return nothing(words.nobody);
+  return table(
+    words.holderColumns,
+    all.map((
+      { client, has, version, detail },
+    ) => [client, badge(has, holderTones[has]), h("code", {}, version ?? ""), detail]),
+    words.holders,
+  );
+}

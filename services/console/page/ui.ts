@@ -1,0 +1,97 @@
+import { h } from "preact";
+import type { ComponentChild, ComponentChildren } from "preact";
+import { texts } from "./texts.ts";
+
+/** How something is, for colour and shape: never by colour alone. */
+export type Tone = "ok" | "note" | "problem" | "unknown" | "plain";
+
+/** A word in a coloured frame. */
+export function badge(text: string, tone: Tone = "plain"): ComponentChild {
+  return h("span", { class: `badge ${tone}` }, text);
+}
+
+/** A dot beside a word that says the same. */
+export function dot(tone: Tone): ComponentChild {
+  return h("span", { class: `dot ${tone}`, "aria-hidden": "true" });
+}
+
+/** Copies a text, and says so for a moment. */
+async function copy(button: HTMLElement, text: string): Promise<void> {
+  await navigator.clipboard.writeText(text);
+  button.textContent = texts.copied;
+  setTimeout(() => button.textContent = texts.copy, 1_200);
+}
+
+/** A line for the shell, with a button that copies it. */
+export function commandLine(command: string): ComponentChild {
+  return h(
+    "div",
+    { class: "command" },
+    h("code", {}, command),
+    h("button", {
+      type: "button",
+      class: "small",
+      "aria-label": `${texts.copy}: ${command}`,
+      onClick: (event: MouseEvent) => {
+        if (event.currentTarget instanceof HTMLElement) void copy(event.currentTarget, command);
+      },
+    }, texts.copy),
+  );
+}
+
+/** The foot of a view: the same in a shell. */
+export function sameInShell(command: string): ComponentChild {
+  return h(
+    "footer",
+    { class: "same" },
+    h("span", { class: "muted" }, texts.sameInShell),
+    commandLine(command),
+  );
+}
+
+/** A titled part of a view. */
+export function section(title: string, ...children: readonly ComponentChildren[]): ComponentChild {
+  return h("section", { class: "card" }, h("h2", {}, title), ...children);
+}
+
+/** A table with these columns; scrolls sideways where the window is narrow. */
+export function table(
+  columns: readonly string[],
+  rows: readonly (readonly ComponentChildren[])[],
+  label: string,
+): ComponentChild {
+  return h(
+    "div",
+    { class: "scroll", tabIndex: 0, role: "region", "aria-label": label },
+    h(
+      "table",
+      {},
+      h("thead", {}, h("tr", {}, columns.map((column) => h("th", { scope: "col" }, column)))),
+      h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell) => h("td", {}, cell))))),
+    ),
+  );
+}
+
+/** Said in place of something that isn't there. */
+export function nothing(text: string): ComponentChild {
+  return h("p", { class: "muted" }, text);
+}
+
+/** Said while something is being read, or if it can't be. */
+export function pending(error: string | undefined): ComponentChild {
+  return error === undefined
+    ? h("p", { class: "muted", role: "status" }, texts.loading)
+    : h("p", { class: "failed", role: "alert" }, `${texts.failed} ${error}`);
+}
+
+/** A time of day and date in the reader's own form. */
+export function timeText(iso: string): string {
+  const date = new Date(iso);
+  return Number.isNaN(date.getTime()) ? iso : date.toLocaleString();
+}
+
+/** What a person has put into a field of a form. */
+export function fieldOf(form: FormData, name: string): string {
+  const value = form.get(name);
+  return typeof value === "string" ? value.trim() : "";
+}

@@ -1,0 +1,3 @@
+import { start } from "../../shared/runtime/start.mjs";
+
+await start(() => import("./main.ts"));

@@ -1,0 +1,89 @@
+import { expect, onTestFinished, test } from "vitest";
+import { leaseSubject } from "../model/collector-lease.ts";
+import type { CollectorLease } from "../model/collector-lease.ts";
+import { decodeSubject, encodeSubject, syncMarkerKind, termKind } from "../model/subject.ts";
+import { ownerOf } from "./ownership.ts";
+import { contentOf, service } from "./publisher-rig.ts";
+import { ResettableLog } from "./resettable-log-rig.ts";
+import { startScripted } from "./scripted-view-rig.ts";
+import { newBucket } from "./source-rig.ts";
+
+const { signal: never } = new AbortController();
+const soon = { timeout: 20_000, interval: 2 };
+const names = Array.from({ length: 20 }, (_, index) => `s${index}`);
+
+/** A replica that only has a lease, which says what the test wants. */
+function pretendReplica(
+  bucket: ReturnType<typeof newBucket>,
+  member: string,
+  settledTerm: () => string,
+): void {
+  const renew = async () => {
+    const lease: CollectorLease = {
+      registry: "eureka",
+      source: "default",
+      member,
+      version: "0",
+      startedAt: new Date().toISOString(),
+      state: "ready",
+      lastReadAt: null,
+      error: null,
+      failingSince: null,
+      settledTerm: settledTerm(),
+      published: 0,
+      held: 0,
+    };
+    const subject = leaseSubject(bucket.root, lease.registry, lease.source, member);
+    await bucket.bucket.publish([{ subject, data: Buffer.from(JSON.stringify(lease)) }], never);
+  };
+  const timer = setInterval(() => void renew(), 100);
+  onTestFinished(() => clearInterval(timer));
+}
+
+test("no marker while the entries of another replica are gone from the stream, though it has published them", async () => {
+  const entryLog = new ResettableLog();
+  const bucket = newBucket();
+  const { view, collector } = await startScripted({ entryLog, bucket });
+  const { share } = collector;
+  const other = Array.from({ length: 100 }, (_, index) => `zzz${index}`).find((name) =>
+    ownerOf("sync-marker", [share.member, name]) === share.member
+  );
+  if (other === undefined) throw new TypeError("no name leaves the marker to the collector");
+  const isForeign = (name: string) => ownerOf(name, [share.member, other]) === other;
+  const writeForeign = async () => {
+    for (const name of names.filter(isForeign)) {
+      const subject = encodeSubject({
+        kind: "ServiceEntry",
+        namespace: "n",
+        name,
+        registry: "eureka",
+        source: "default",
+      });
+      const data = Buffer.from(JSON.stringify(service(name, ["10.0.0.1"])));
+      await entryLog.publish([{ subject, data, provenance: { unit: name, member: other } }]);
+    }
+  };
+  const count = async () =>
+    [...(await contentOf(entryLog)).keys()].filter((name) => names.includes(name)).length;
+  const hasMarker = async () => (await contentOf(entryLog)).has(syncMarkerKind);
+  pretendReplica(bucket, other, () => share.term?.id ?? "");
+  view.read(Object.fromEntries(names.map((name) => [name, ["10.0.0.1"]])));
+  await expect.poll(() => share.term?.members, soon).toEqual([share.member, other]);
+  await writeForeign();
+  await expect.poll(() => collector.isSettled, soon).toBe(true);
+  await expect.poll(count, soon).toBe(20);
+
+  await entryLog.keepOnly((subject) => decodeSubject(subject)?.kind === termKind);
+  const own = names.filter((name) => !isForeign(name));
+  await expect.poll(count, soon).toBe(own.length);
+  await expect.poll(() => share.unsettled, soon).toEqual([]);
+  // A round of the collector's loop later a marker would be there.
+  view.name(own[0] ?? "", "10.0.0.1", "10.0.0.2");
+  await expect.poll(
+    async () => (await contentOf(entryLog)).get(own[0] ?? "")?.manifest.spec.endpoints,
+    soon,
+  ).toHaveLength(2);
+  expect(await hasMarker()).toBe(false);
+  await writeForeign();
+  await expect.poll(hasMarker, soon).toBe(true);
+});

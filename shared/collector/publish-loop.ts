@@ -1,0 +1,124 @@
+import type { Manifest } from "../model/manifest.ts";
+import { errorText } from "../runtime/errors.ts";
+import { Comparison } from "./comparison.ts";
+import type { PlanFacts, PlanStep } from "./publish-plan.ts";
+import { settleStep } from "./settle-step.ts";
+import { SidecarPublisher } from "./sidecar-publisher.ts";
+import { isReadHere } from "./source-parts.ts";
+import type { SourceParts } from "./source-parts.ts";
+import type { Published } from "./source-publisher.ts";
+import type { Unit } from "./unit.ts";
+
+/** Which replica publishes the sync marker: as if it were a unit. */
+const markerUnit: Unit = "sync-marker";
+
+/** The one loop of a source: asks the plan what to do, does it, and tells the plan what became of it. */
+export class PublishLoop {
+  readonly comparison: Comparison;
+  readonly #sidecars: SidecarPublisher;
+  readonly #parts: SourceParts;
+
+  constructor(parts: SourceParts) {
+    this.#parts = parts;
+    this.#sidecars = new SidecarPublisher(parts);
+    this.comparison = new Comparison(parts, this.#sidecars);
+  }
+
+  /** True once everything has been read and published under the current term, and said to be so. */
+  get isSettled(): boolean {
+    const { share, progress } = this.#parts;
+    return progress.isSettled && (progress.isMarked || !share.owns(markerUnit));
+  }
+
+  /** Runs until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { plan, work, log } = this.#parts;
+    while (!signal.aborted) {
+      await this.#markIfSettled(signal);
+      const step = plan.next(performance.now(), this.#facts());
+      if (step.type === "wait") {
+        await work.wait(step.ms, signal);
+        continue;
+      }
+      try {
+        await this.#carryOut(step, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        plan.failed(step, step.type === "publish" ? step.units : [], performance.now());
+        log.error(
+          { reason: errorText(error) },
+          "publishing to the entry log failed: published entries stay as they are; the collector tries again",
+        );
+      }
+    }
+  }
+
+  #facts(): PlanFacts {
+    const { view, facts, state, share, publisher, progress } = this.#parts;
+    return {
+      // An entry that is published before the labels of its pods are known would be published twice.
+      isComplete: view.isComplete && facts?.isReady !== false,
+      isReading: view.isReading,
+      isReachable: view.error === undefined,
+      endpoints: view.endpoints,
+      mayPublish: state.caughtUp && share.fence !== undefined && progress.isRefreshed,
+      needsComparison: !progress.isCompared,
+      isHolding: publisher.isHolding,
+      keepsEmpty: state.keepsEmpty,
+      sidecarsDueInMs: view.sidecars?.dueInMs(Date.now(), this.#sidecars.mayRemoveCalls),
+    };
+  }
+
+  async #carryOut(step: PlanStep, signal: AbortSignal): Promise<void> {
+    switch (step.type) {
+      case "publish":
+        return settleStep(this.#parts, step, step.units, await this.#publishUnits(step.units, signal));
+      case "compare":
+        return await this.comparison.compare(step, signal);
+      case "sidecars":
+        return await this.#sidecars.publish(step, signal);
+      case "housekeeping":
+        this.#parts.view.retry?.();
+        return;
+      case "wait":
+        return;
+    }
+  }
+
+  async #publishUnits(units: ReadonlySet<Unit>, signal: AbortSignal): Promise<Published> {
+    const { view, facts, plan, publisher, vet } = this.#parts;
+    const converted = new Map<Unit, readonly Manifest[]>();
+    for (const unit of units) {
+      view.observe(unit);
+      if (!isReadHere(this.#parts, unit)) continue;
+      const manifests = vet(unit, view.convert(unit));
+      const waitMs = facts?.waitMs(unit, performance.now()) ?? 0;
+      if (waitMs > 0) {
+        plan.later([unit], performance.now() + waitMs);
+        continue;
+      }
+      facts?.published(unit);
+      converted.set(unit, manifests);
+    }
+    return await publisher.publishUnits(converted, view.keepsLastEndpoints, signal);
+  }
+
+  /** When all replicas have published their shares, one of them says so. */
+  async #markIfSettled(signal: AbortSignal): Promise<void> {
+    const { share, share: { term }, state, publisher, progress, log } = this.#parts;
+    if (term === undefined || progress.isMarked || !progress.isSettled) return;
+    if (!share.owns(markerUnit) || !share.isSettled) return;
+    // The term may outlive what a stream loses, and another replica may not have noticed that its share is gone.
+    for (const unit of state.lost()) if (!share.owns(unit)) return;
+    try {
+      if (await publisher.publishMarker(signal)) progress.marked(term);
+    } catch (error) {
+      if (!signal.aborted) {
+        log.warn(
+          { reason: errorText(error) },
+          "publishing the sync marker failed: new aggregators wait for it; the collector tries again",
+        );
+      }
+    }
+  }
+}

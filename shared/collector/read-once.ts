@@ -1,0 +1,78 @@
+import type { LoadedConfig } from "../config/mod.ts";
+import { withoutBookkeeping } from "../model/annotations.ts";
+import type { Manifest } from "../model/manifest.ts";
+import { createLogger } from "../runtime/log.ts";
+import { unlessAborted } from "../runtime/waiting.ts";
+import { InvalidRecords } from "./invalid-records.ts";
+import { offersOf, sidecarOffers } from "./offers.ts";
+import type { Vet } from "./offers.ts";
+import type { RegistryView, SourceContext } from "./registry.ts";
+
+/** What a registry becomes. */
+export interface ReadOnce {
+  /** As a collector would publish them, in its order. */
+  readonly manifests: readonly Manifest[];
+  /** Records that were left out: where, and why. */
+  readonly invalidRecords: ReadonlyMap<string, string>;
+}
+
+/**
+ * Reads a registry once, through the view that its collector has, and converts everything as at the collector's first
+ * comparison. For dry runs: nothing is published.
+ * @throws MeshError `registry-unavailable` when the signal aborts before everything has been read.
+ */
+export async function readOnce(
+  open: (context: SourceContext) => RegistryView | Promise<RegistryView>,
+  { config, environment }: LoadedConfig,
+  title: string,
+  signal: AbortSignal,
+): Promise<ReadOnce> {
+  const log = createLogger("convert");
+  log.level = "silent";
+  const records = new InvalidRecords(title, { inc: () => {} }, log);
+  const complete = Promise.withResolvers<void>();
+  const stop = new AbortController();
+  const running = AbortSignal.any([signal, stop.signal]);
+  const sink = {
+    changed: () => {},
+    readStarted: () => records.forget("reading"),
+    readEnded: () => {},
+    completed: () => complete.resolve(),
+  };
+  await using view = await open({
+    config,
+    environment,
+    sink,
+    records,
+    log,
+    requested: () => {},
+    signal: running,
+  });
+  view.shareReader?.follow(() => true);
+  const following = view.run(running);
+  try {
+    await unlessAborted(
+      Promise.race([complete.promise, following]),
+      signal,
+      "registry-unavailable",
+      `Reading ${title}`,
+    );
+    // So far only the names of its units may be known.
+    if (view.shareReader !== undefined) await view.refresh(running);
+    // What can't be published is for the caller to say: it shows the rules that are broken.
+    const takeAll: Vet = (_unit, manifests) => manifests;
+    const offers = [...offersOf(view, takeAll)];
+    const { sidecars } = view;
+    // No time has passed that a dependency could have been lost in.
+    if (sidecars !== undefined) {
+      offers.push(...sidecarOffers(sidecars, sidecars.plan(0, false).upserts, takeAll));
+    }
+    return {
+      manifests: offers.map(({ manifest }) => withoutBookkeeping(manifest)),
+      invalidRecords: view.status().invalidRecords,
+    };
+  } finally {
+    stop.abort();
+    await following;
+  }
+}

@@ -1,0 +1,37 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+
+/** So long work may keep the event loop to itself, in milliseconds: a lease, a probe and other changes wait meanwhile. */
+const usualTurnMs = 20;
+
+/**
+ * Cuts long work into turns of the event loop. Ask {@link isOver} between two steps, and await {@link next} if it is
+ * true: a step costs no promise then.
+ */
+export class Turns {
+  readonly #turnMs: number;
+  #endMs: number;
+  #taken = 1;
+
+  /** `turnMs`: how long a turn lasts; `Infinity`: there is only one. */
+  constructor(turnMs = usualTurnMs) {
+    this.#turnMs = turnMs;
+    this.#endMs = performance.now() + turnMs;
+  }
+
+  /** True once others should have their turn. */
+  get isOver(): boolean {
+    return performance.now() >= this.#endMs;
+  }
+
+  /** How many turns the work has had. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** Settles in the next turn, after the events that have come meanwhile. */
+  async next(): Promise<void> {
+    await nextTurn();
+    this.#taken++;
+    this.#endMs = performance.now() + this.#turnMs;
+  }
+}

@@ -1,0 +1,164 @@
+import { mkdirSync } from "node:fs";
+import { createServer, request } from "node:http";
+import { join } from "node:path";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { recordOf, startApi, subjectOf } from "../../services/aggregator/api/api-rig.ts";
+import { SimulatedIstiod } from "../../services/aggregator/xds/simulated-istiod-rig.ts";
+import { launchBrowser, openPage, skipWithoutBrowser } from "./browser.ts";
+
+/** Where screenshots are left for people; nowhere unless it is named. */
+const shots = process.env["SCREENSHOTS"];
+
+const soon = { timeout: 20_000 };
+
+describe.skipIf(skipWithoutBrowser())("the console", () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launchBrowser();
+  });
+  afterAll(() => browser.close());
+
+  const few = () => [
+    recordOf("orders", { addresses: ["10.0.0.7"], endpointLabels: { zone: "a" } }),
+    recordOf("both", { hosts: ["both.shop"], addresses: ["10.0.0.1"] }),
+    recordOf("both", { registry: "nacos", hosts: ["both.shop"], addresses: ["10.0.0.2"] }),
+    recordOf("bad", { hosts: ["no host"] }),
+  ];
+
+  async function open(url: string, scheme: "light" | "dark" = "light") {
+    const opened = await openPage(browser, url, scheme);
+    onTestFinished(() => opened.page.close());
+    await opened.page.getByText("live", { exact: true }).waitFor();
+    return opened;
+  }
+
+  test("shows every view in light and dark, without a message of the browser or a request to elsewhere", async () => {
+    const { url, aggregator } = await startApi(few());
+    const istiod = new SimulatedIstiod();
+    istiod.connect(aggregator.xdsAddresses);
+    for (const scheme of ["light", "dark"] as const) {
+      const { page, faults } = await open(`${url}/`, scheme);
+      const show = async (hash: string, text: string) => {
+        await page.goto(`${url}/${hash}`);
+        await page.getByText(text).first().waitFor();
+        if (shots === undefined) return;
+        mkdirSync(shots, { recursive: true });
+        await page.screenshot({ path: join(shots, `${/\w+/.exec(hash)?.[0] ?? "overview"}-${scheme}.png`) });
+      };
+      await show("#/overview", "MR2102");
+      await show("#/services", "shop/both");
+      await show("#/service?name=shop%2Fboth", "10.0.0.2");
+      await show("#/trace?text=10.0.0.7", "shop/orders is on the stream.");
+      await show("#/clients", "up to date");
+      await show("#/problems", "Hosts in several sources");
+      await page.getByText("both.shop").first().waitFor();
+      expect(faults).toEqual([]);
+    }
+  });
+
+  test("changes appear as they happen, also after the connection was lost", async () => {
+    const { url, publish } = await startApi(few());
+    const { page } = await open(`${url}/#/services`);
+    await publish(recordOf("new"), { subject: subjectOf("orders"), data: null });
+    await page.getByText("shop/new", { exact: true }).waitFor();
+    await expect.poll(() => page.getByText("shop/orders", { exact: true }).count(), soon).toBe(0);
+    await page.context().setOffline(true);
+    await page.reload().catch(() => {});
+    await page.context().setOffline(false);
+    await publish(recordOf("later"));
+    await page.goto(`${url}/#/services`);
+    await page.getByText("shop/later", { exact: true }).waitFor();
+  });
+
+  test("finds, opens and traces with the keyboard alone", async () => {
+    const { url } = await startApi(few());
+    const { page } = await open(`${url}/`);
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type("10.0.0.7");
+    await page.getByRole("option", { name: "shop/orders" }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "shop/orders" }).waitFor();
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type("10.0.0.7");
+    await page.getByRole("option", { name: "Trace 10.0.0.7" }).waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.getByText("MR1105").first().waitFor();
+    await page.goto(`${url}/#/services`);
+    await page.getByRole("grid").focus();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.url(), soon).toContain("shop%2Forders");
+    await page.goto(`${url}/#/services`);
+    await page.keyboard.press("/");
+    await page.keyboard.type("10.0.0.2");
+    await expect.poll(() => page.getByRole("row").count(), soon).toBe(2);
+    expect(page.url()).toContain("q=10.0.0.2");
+  });
+
+  test("has few rows of ten thousand in the page, wherever it is scrolled to", async () => {
+    const all = Array.from({ length: 10_000 }, (_, index) => recordOf(`s${String(index).padStart(5, "0")}`));
+    const { url } = await startApi(all);
+    const { page, faults } = await open(`${url}/#/services`);
+    await page.getByText("10000 services").waitFor();
+    const grid = page.getByRole("grid");
+    expect(await page.getByRole("row").count()).toBeLessThan(60);
+    await grid.focus();
+    await page.keyboard.press("End");
+    await page.getByText("shop/s09999", { exact: true }).waitFor();
+    expect(await page.getByRole("row").count()).toBeLessThan(60);
+    expect(faults).toEqual([]);
+  });
+
+  test("interprets nothing that a registry can hold", async () => {
+    const evil = "<img src=x onerror=\"document.title='taken'\">";
+    const { url } = await startApi([
+      recordOf("x", { labels: { app: evil }, endpointLabels: { "a.b/c": "<script>alert(1)</script>" } }),
+      recordOf("y", { hosts: [evil] }),
+    ]);
+    const { page, faults } = await open(`${url}/#/service?name=shop%2Fx`);
+    await page.getByText("Endpoints (1)").waitFor();
+    await page.goto(`${url}/#/trace?text=${encodeURIComponent(evil)}`);
+    await page.getByText("MR2002").first().waitFor();
+    await page.goto(`${url}/#/problems`);
+    await page.getByText("shop/y").waitFor();
+    expect(await page.locator("img[src=x], #app script").count()).toBe(0);
+    expect(await page.title()).not.toBe("taken");
+    expect(faults).toEqual([]);
+  });
+
+  test("works behind a proxy's path", async () => {
+    const { url } = await startApi(few());
+    const proxy = createServer((incoming, outgoing) => {
+      const path = (incoming.url ?? "").replace(/^\/mesh/, "");
+      const { host: _host, ...headers } = incoming.headers;
+      const onward = request(`${url}${path}`, { headers }, (response) => {
+        outgoing.writeHead(response.statusCode ?? 502, response.headers);
+        response.pipe(outgoing);
+      });
+      outgoing.on("close", () => onward.destroy());
+      onward.on("error", () => outgoing.destroy()).end();
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => {
+      proxy.close();
+      proxy.closeAllConnections();
+    });
+    const bound = proxy.address();
+    const front = `http://127.0.0.1:${typeof bound === "object" ? bound?.port : ""}`;
+    const { page, faults } = await open(`${front}/mesh/#/services`);
+    await page.getByText("shop/both", { exact: true }).waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  test("asks for the token where there is one", async () => {
+    const { url } = await startApi(few(), { http: { address: "127.0.0.1:0", token: "t0p" } });
+    const { page } = await openPage(browser, `${url}/#/services`);
+    onTestFinished(() => page.close());
+    await page.getByLabel("http.token").fill("t0p");
+    await page.keyboard.press("Enter");
+    await page.getByText("shop/both", { exact: true }).waitFor();
+  });
+});

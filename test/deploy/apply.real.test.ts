@@ -1,0 +1,77 @@
+import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { runCommandLine } from "../../services/meshctl/commands.ts";
+import { requireReal } from "../servers/find.ts";
+import { startKubeApiServer } from "../servers/kube-apiserver.ts";
+import type { KubeApiServer } from "../servers/kube-apiserver.ts";
+import { createNamespace, deleteNamespace, unready, workloads } from "./namespace.ts";
+import { root } from "./read-manifests.ts";
+
+const overlays = readdirSync(join(root, "deploy/overlays"));
+
+const patient = { timeout: 90_000, interval: 200 };
+
+/** A copy of the manifests, with the keys for NATS that the production overlay wants. */
+let manifests = "";
+
+beforeAll(async () => {
+  manifests = mkdtempSync(join(tmpdir(), "meshregistry-deploy-"));
+  cpSync(join(root, "deploy"), manifests, { recursive: true });
+  const out = join(manifests, "overlays/production/nats-accounts");
+  const io = { stdout: () => undefined, stderr: () => undefined, signal: new AbortController().signal };
+  expect(await runCommandLine(["nats-accounts", "--out", out], io)).toBe(0);
+});
+
+afterAll(() => rmSync(manifests, { recursive: true, force: true }));
+
+describe.skipIf(requireReal("kube-apiserver").skip)("on a real API server", () => {
+  let server: KubeApiServer;
+  beforeAll(async () => {
+    server = await startKubeApiServer({ controllers: true });
+  });
+  afterAll(async () => await server[Symbol.asyncDispose]());
+  beforeEach(() => createNamespace(server));
+  afterEach(() => deleteNamespace(server));
+
+  test.each(overlays)(
+    "deploy/overlays/%s: every object is accepted, and every pod admitted to a restricted namespace",
+    async (overlay) => {
+      const folder = join(manifests, "overlays", overlay);
+      await server.kubectl("apply", "--server-side", "--validate=strict", "-k", folder);
+      await expect.poll(() => unready(server), patient).toEqual([]);
+      expect(await workloads(server)).not.toHaveLength(0);
+      // Applied again, nothing changes: no object depends on the moment.
+      const versions = () =>
+        server.kubectl(
+          "get",
+          "deployments,statefulsets,services,networkpolicies,poddisruptionbudgets,configmaps",
+          "--namespace",
+          "istio-system",
+          "-o",
+          "jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.generation}{'\\n'}{end}",
+        );
+      const before = await versions();
+      await server.kubectl("apply", "--server-side", "--validate=strict", "-k", folder);
+      expect(await versions()).toBe(before);
+    },
+  );
+
+  test("a misspelt field is refused with its place", async () => {
+    const manifest = {
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { namespace: "istio-system", name: "odd" },
+      spec: {
+        replica: 1,
+        selector: { matchLabels: { app: "odd" } },
+        template: {
+          metadata: { labels: { app: "odd" } },
+          spec: { containers: [{ name: "odd", image: "odd" }] },
+        },
+      },
+    };
+    await expect(server.apply(manifest)).rejects.toThrow(/spec\.replica/);
+  });
+});

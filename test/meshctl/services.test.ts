@@ -1,0 +1,73 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { Trace } from "../../shared/api/trace.ts";
+import { recordOf, startApi } from "../../services/aggregator/api/api-rig.ts";
+import { run } from "../../services/meshctl/meshctl-rig.ts";
+
+describe("commands that ask the API", () => {
+  let api = "";
+  beforeEach(async () => {
+    const { url } = await startApi([
+      recordOf("orders", { addresses: ["10.0.0.7"], endpointLabels: { zone: "a" } }),
+      recordOf("both", { hosts: ["both.shop"], addresses: ["10.0.0.1"] }),
+      recordOf("both", { registry: "nacos", hosts: ["both.shop"], addresses: ["10.0.0.2"] }),
+      recordOf("bad", { hosts: ["no host"] }),
+    ]);
+    api = url;
+  });
+
+  test("get services: all of them, or those that fit; 3 if none does", async () => {
+    const all = await run("get", "services", "--api", api);
+    expect(all.code).toBe(0);
+    expect(all.out).toMatch(/^NAME +HOST +SOURCE +ENDPOINTS +FLAGS\n/);
+    expect(all.out).toMatch(/^shop\/both +both\.shop +eureka,nacos +2 +conflict$/m);
+    expect((await run("get", "services", "--ip", "10.0.0.7", "-o", "json", "--api", api)).out).toContain(
+      "shop/orders",
+    );
+    expect((await run("get", "services", "10.0.0.2", "--api", api)).out).not.toContain("orders");
+    expect(await run("get", "services", "--label", "zone=b", "--api", api)).toMatchObject({
+      code: 3,
+      out: "",
+    });
+    expect(await run("get", "nothing", "--api", api)).toMatchObject({ code: 2 });
+    expect(await run("get", "services", "--flag", "nice", "--api", api)).toMatchObject({ code: 1 });
+  });
+
+  test("get rejections: the rule and why", async () => {
+    const { code, out } = await run("get", "rejections", "--api", api);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^shop\/bad +eureka +nothing +\w+ +\S/m);
+  });
+
+  test("describe: endpoints with their source, records, conflicts", async () => {
+    const { code, out } = await run("describe", "both", "--api", api);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^Name: +shop\/both$/m);
+    expect(out).toMatch(/^ {2}10\.0\.0\.2 +8080 +nacos/m);
+    expect(out).toMatch(/^ {2}both\.shop +merged/m);
+    expect((await run("describe", "shop/orders", "-o", "yaml", "--api", api)).out).toMatch(
+      /^name: shop\/orders$/m,
+    );
+    expect(await run("describe", "never", "--api", api)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("trace"),
+    });
+    expect(await run("describe", "--api", api)).toMatchObject({ code: 2 });
+  });
+
+  test("trace: a line for each stage, the sum of them, and an exit code", async () => {
+    const unknown = await run("trace", "10.0.0.7:8080", "--api", api);
+    expect(unknown.out).toMatch(/^registry +unknown +MR1105 +eureka +No collector of eureka is alive\.$/m);
+    expect(unknown.out).toMatch(/^stream +ok +MR2001 +eureka +shop\/orders is on the stream\.$/m);
+    expect(unknown.out).toMatch(/\nMR2501: No client is connected\.\n$/);
+    expect(unknown.code).toBe(3);
+    const { out } = await run("trace", "--host", "both.shop", "-o", "json", "--api", api);
+    expect(Trace.parse(JSON.parse(out)).services).toEqual(["shop/both"]);
+    expect(await run("trace", "shop/bad", "--api", api)).toMatchObject({
+      code: 3,
+      out: expect.stringContaining("MR2102"),
+    });
+    for (const args of [[], ["a", "--host", "b"], ["a", "b"]]) {
+      expect(await run("trace", ...args, "--api", api)).toMatchObject({ code: 2 });
+    }
+  });
+});

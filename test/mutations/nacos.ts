@@ -1,0 +1,45 @@
+import type { Mutation } from "./mutations.ts";
+
+const belief = "services/nacos-collector/view/belief.ts";
+const queries = "services/nacos-collector/view/service-queries.ts";
+const settling = "services/nacos-collector/view/settling.ts";
+
+/** Faults in what a Nacos collector believes: the unit tests of it have to notice each of them. */
+export const nacosFaults: readonly Mutation[] = [
+  {
+    what: "what a new connection lacks is gone at once",
+    file: belief,
+    find: "if (isNewConnection) {\n        doubts.set(key,",
+    replace: "if (isNewConnection && by.sinceMs < 0) {\n        doubts.set(key,",
+  },
+  {
+    what: "what is missing in a poll is gone at once",
+    file: belief,
+    find: "} else if (isIncomplete || !by.breaksAtRestart) {",
+    replace: "} else if (isIncomplete) {",
+  },
+  {
+    what: "time goes backwards when the connection moves",
+    file: belief,
+    find: "const isOtherServer = by.server !== this.#server;",
+    replace: "const isOtherServer = false;",
+  },
+  {
+    what: "instances that come without end keep a lost one for ever",
+    file: belief,
+    find: "Math.max(doubt.dueMs, Math.min(grownMs, doubt.latestMs))",
+    replace: "Math.max(doubt.dueMs, grownMs)",
+  },
+  {
+    what: "an answer that a push overtook counts",
+    file: queries,
+    find: "followed.snapshots === snapshots && ",
+    replace: "snapshots >= 0 && ",
+  },
+  {
+    what: "a young connection is taken for one whose server knows all",
+    file: settling,
+    find: "if (!this.#isOver || nowMs >= dueMs) return;",
+    replace: "return;",
+  },
+];
