@@ -4,12 +4,16 @@ import { resourceKinds } from "../../shared/model/manifest.ts";
 import type { ResourceKind } from "../../shared/model/manifest.ts";
 import { dialects } from "./xds/protocol.ts";
 import type { Dialect } from "./xds/protocol.ts";
+import { knownTypeUrls } from "./xds/type-urls.ts";
 
 /** Why clients are sent away. */
 const dropReasons = ["ack-timeout", "too-far-behind"];
 
 /** The bounds that slime's library gives a histogram. */
 const readyTimeBuckets = [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10_000];
+
+/** Seconds; an alert needs a bound at its objective (`deploy/monitoring`: one second). */
+const changeToAckBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
 /**
  * The aggregator's metrics. Names that slime has keep their meaning. Series whose labels are known exist at 0 from the
@@ -37,6 +41,7 @@ export class AggregatorMetrics {
   readonly enabledSources: Gauge;
   readonly #startedMs = performance.now();
   readonly #readyTime: Histogram;
+  readonly #changeToAck: Histogram;
   readonly #pushes: Counter;
   readonly #pushedBytes: Counter;
 
@@ -136,6 +141,15 @@ export class AggregatorMetrics {
       buckets: readyTimeBuckets,
       registers,
     });
+    this.#changeToAck = new Histogram({
+      name: "meshregistry_change_to_ack_seconds",
+      help: "Seconds from a change's arrival at the aggregator until a client acknowledged it.",
+      labelNames: ["dialect"],
+      buckets: changeToAckBuckets,
+      registers,
+    });
+    for (const dialect of dialects) this.#changeToAck.zero({ dialect });
+    for (const typeUrl of [...knownTypeUrls, "other"]) this.nacks.inc({ type_url: typeUrl }, 0);
     this.countClients([]);
     for (const reason of dropReasons) this.dropped.inc({ reason }, 0);
     for (const dialect of dialects) {
@@ -154,6 +168,11 @@ export class AggregatorMetrics {
   pushed(kind: ResourceKind | undefined, dialect: Dialect, bytes: number): void {
     this.#pushes.inc({ kind: kind ?? "none", dialect });
     this.#pushedBytes.inc({ dialect }, bytes);
+  }
+
+  /** A client acknowledged a response, `tookMs` after the first change that it brought. */
+  acknowledged(dialect: Dialect, tookMs: number): void {
+    this.#changeToAck.observe({ dialect }, tookMs / 1000);
   }
 
   /** Says how many clients there are, by what they speak. */

@@ -102,6 +102,8 @@ export const Kustomization = z.strictObject({
     name: z.string(),
     behavior: z.enum(["create", "replace", "merge"]).default("create"),
     files: z.array(z.string()),
+    options: z.strictObject({ disableNameSuffixHash: z.boolean().optional(), labels: Labels.optional() })
+      .optional(),
   })).default([]),
   labels: z.array(z.looseObject({ pairs: Labels })).default([]),
   images: z.array(z.strictObject({

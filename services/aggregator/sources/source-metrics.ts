@@ -84,4 +84,14 @@ export function registerSourceMetrics(
       }
     },
   );
+  gauge(
+    "meshregistry_source_synced",
+    "1 if a configured source has been read completely, else 0.",
+    (set) => {
+      for (const name of overview.names) {
+        const { registry, source, state } = overview.status(name);
+        if (state !== "not configured") set({ registry, source }, state === "synced" ? 1 : 0);
+      }
+    },
+  );
 }

@@ -6,6 +6,7 @@ import type { MessagePieces } from "../grpc/grpc-call.ts";
 import { GrpcStatus } from "../grpc/grpc-status.ts";
 import { UnusableMessage } from "../grpc/message-reader.ts";
 import type { AggregatorMetrics } from "../metrics.ts";
+import { AckClock } from "./ack-clock.ts";
 import {
   decodeDeltaRequest,
   decodeRequest,
@@ -49,6 +50,7 @@ export interface Traffic {
 }
 
 const noTraffic: Traffic = { pushes: 0, bytes: 0 };
+const noChanges: ReadonlyMap<ResourceKind, number> = new Map();
 
 /** A stream that has been asked something: its protocol, and how to hand it a request. */
 interface Opened {
@@ -68,6 +70,7 @@ export class ClientStream {
   readonly #context: ClientStreamContext;
   readonly #method: "stream" | "delta";
   readonly #traffic = new Map<string, Traffic>();
+  readonly #clock = new AckClock();
   #opened: Opened | undefined;
   #nodeId = "";
   #hasMet = false;
@@ -136,9 +139,14 @@ export class ClientStream {
     this.#sendAll(this.#opened.receive(bytes));
   }
 
-  /** Sends what has changed, if the protocol allows it now. */
-  onChange(): void {
-    if (this.#opened !== undefined) this.#sendAll(this.#opened.session.onChange(this.#view));
+  /**
+   * Sends what has changed, if the protocol allows it now. `changed`: when (`performance.now()`) which kinds changed
+   * for the first time since the last call.
+   */
+  onChange(changed: ReadonlyMap<ResourceKind, number> = noChanges): void {
+    if (this.#opened === undefined) return;
+    for (const [kind, atMs] of changed) this.#clock.changed(kind, atMs);
+    this.#sendAll(this.#opened.session.onChange(this.#view));
   }
 
   /**
@@ -199,6 +207,7 @@ export class ClientStream {
         errorDetail.message = errorDetail.message.slice(0, requestLimits.errorChars);
         this.#reportNack(typeUrl, responseNonce, errorDetail.message);
       }
+      if (errorDetail === undefined) this.#time(session, typeUrl, responseNonce);
       return session.onRequest(request, this.#view);
     };
     return { session, receive };
@@ -219,6 +228,7 @@ export class ClientStream {
         errorDetail.message = errorDetail.message.slice(0, requestLimits.errorChars);
         this.#reportNack(typeUrl, responseNonce, errorDetail.message);
       }
+      if (errorDetail === undefined) this.#time(session, typeUrl, responseNonce);
       return session.onRequest(request, this.#view);
     };
     return { session, receive };
@@ -254,6 +264,14 @@ export class ClientStream {
     onShardClient(this, listener.shard.index);
   }
 
+  /** Tells the metrics how long a change took that a request is about to acknowledge. */
+  #time(session: DialectSession<unknown>, typeUrl: string, nonce: string): void {
+    const type = session.types.get(typeUrl);
+    if (type?.kind === undefined || !type.inFlight || type.sentNonce !== nonce) return;
+    const tookMs = this.#clock.acknowledged(type.kind, performance.now());
+    if (tookMs !== undefined) this.#context.metrics.acknowledged(session.dialect, tookMs);
+  }
+
   #sendAll(toSend: readonly Outgoing[]): void {
     const { send, metrics, log } = this.#context;
     const session = this.#opened?.session;
@@ -264,6 +282,7 @@ export class ClientStream {
       const before = this.traffic(typeUrl);
       this.#traffic.set(typeUrl, { pushes: before.pushes + 1, bytes: before.bytes + bytes });
       metrics.pushed(kind, session.dialect, bytes);
+      if (kind !== undefined) this.#clock.sent(kind);
       log.debug({ client: this.#nodeId, typeUrl, nonce, resources, removed, bytes }, "sent");
     }
     if (session.lost !== undefined) return this.#drop("too-far-behind", session.lost);
@@ -274,6 +293,8 @@ export class ClientStream {
   #scheduleWork(session: DialectSession<unknown>): void {
     clearTimeout(this.#timer);
     const waits = [session.waitMs(this.#view), this.#ackWaitMs()].filter((wait) => wait !== undefined);
+    const isWaiting = waits.length > 0 || session.types.values().some(({ inFlight }) => inFlight);
+    if (!isWaiting) this.#clock.settled();
     if (waits.length === 0) return;
     this.#timer = setTimeout(() => {
       if (this.#ackWaitMs() === 0) this.#giveUp();

@@ -16,6 +16,9 @@ const kinds: ReadonlyMap<string, ResourceKind> = new Map([
   ["networking.istio.io/v1alpha3/Sidecar", "Sidecar"],
 ]);
 
+/** The type URLs of our resources. */
+export const knownTypeUrls: readonly string[] = [...kinds.keys()];
+
 /** The kind that a type URL asks for; undefined for the types that we have none of (answered empty at once). */
 export function kindOfTypeUrl(typeUrl: string): ResourceKind | undefined {
   return kinds.get(typeUrl);

@@ -26,6 +26,36 @@ describe("over a real socket", () => {
     expect(served.client).toMatchObject({ dialect: "stateOfTheWorld" });
   });
 
+  test.each(
+    [
+      ["stateOfTheWorld", openStream, nodeOf(), "clock"],
+      ["incremental", openStream, nodeOf({ MESHREGISTRY_DIALECT: "incremental" }), ""],
+      ["delta", openDelta, nodeOf(), ""],
+    ] as const,
+  )(
+    "%s: a change is timed to its acknowledgement, the beginning isn't",
+    async (dialect, open, node, clock) => {
+      const served = await Served.start();
+      const timed = async () => {
+        const metric = served.metrics.getSingleMetric("meshregistry_change_to_ack_seconds");
+        const { values = [] } = await metric?.get() ?? {};
+        const counts = values.filter(({ labels }) => labels["dialect"] === dialect);
+        return counts.find((value) => "metricName" in value && String(value.metricName).endsWith("_count"))
+          ?.value;
+      };
+      served.put("orders");
+      const call = open(served.address);
+      call.send({ typeUrl, node, responseNonce: clock });
+      const first = await call.next();
+      call.send({ typeUrl, responseNonce: first.nonce });
+      await expect.poll(() => served.client["types"]).toMatchObject([{ waitingForAckMs: null }]);
+      expect(await timed()).toBe(0);
+      served.put("cart");
+      call.send({ typeUrl, responseNonce: (await call.next()).nonce });
+      await expect.poll(timed).toBe(1);
+    },
+  );
+
   test("a client sees what its node metadata asks for, in every dialect", async () => {
     const served = await Served.start();
     served.put("orders");
@@ -182,7 +212,7 @@ describe("a client that doesn't acknowledge", () => {
   });
 
   test("is the only one that goes", async () => {
-    const served = await Served.start({ ackTimeout: 100 });
+    const served = await Served.start({ ackTimeout: 1000 });
     const call = openStream(served.address);
     call.send({ typeUrl, node: nodeOf(), responseNonce: "clock" });
     const first = await call.next();

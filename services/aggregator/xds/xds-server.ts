@@ -2,6 +2,7 @@ import { errorText } from "../../../shared/runtime/errors.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
 import { oncePerTurn } from "../../../shared/runtime/once-per-turn.ts";
 import { resourceKinds } from "../../../shared/model/manifest.ts";
+import type { ResourceKind } from "../../../shared/model/manifest.ts";
 import type { ResourceCache } from "../catalogue/cache.ts";
 import { Catalogue } from "../catalogue/catalogue.ts";
 import type { CatalogueView } from "../catalogue/catalogue-view.ts";
@@ -89,10 +90,14 @@ export class XdsServer implements AsyncDisposable {
   readonly #zombieTimer: NodeJS.Timeout | undefined;
   #servers: GrpcServer[] = [];
   #lastId = 0;
+  /** By kind: when it changed for the first time since the last push, by `performance.now()`. */
+  #changedAt = new Map<ResourceKind, number>();
   /** Many changes of one turn of the event loop make one push. */
   readonly #schedulePush = oncePerTurn(() => {
+    const changed = this.#changedAt;
+    this.#changedAt = new Map();
     if (!this.#options.gate.open) return;
-    for (const client of this.#clients) client.onChange();
+    for (const client of this.#clients) client.onChange(changed);
   });
 
   /** Gives up what was prepared for views without clients. */
@@ -123,6 +128,7 @@ export class XdsServer implements AsyncDisposable {
     };
     this.#stopListening = cache.onChange((kind) => {
       this.#responses.invalidate(kind);
+      if (!this.#changedAt.has(kind)) this.#changedAt.set(kind, performance.now());
       this.#schedulePush();
     });
     if (cleanZombieInterval > 0) {
