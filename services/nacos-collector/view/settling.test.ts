@@ -38,11 +38,12 @@ test("begins again when a young connection tells of a service for the first time
   const settling = new Settling(times);
   settling.connected(0);
   settling.end(30_000);
-  settling.firstRead(40_000);
+  expect(settling.firstRead(40_000)).toBe(false);
   expect(settling.isOver).toBe(true);
   settling.connected(100_000);
   expect(settling.isOver).toBe(true);
-  settling.firstRead(101_000);
+  expect(settling.firstRead(101_000)).toBe(true);
+  expect(settling.firstRead(101_001)).toBe(false);
   expect(settling.dueMs).toBe(130_000);
   expect(settling.end(130_000)).toBe(true);
 });

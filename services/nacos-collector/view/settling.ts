@@ -38,12 +38,13 @@ export class Settling {
     if (!this.#isOver) this.#dueMs = nowMs + this.#times.settleMs;
   }
 
-  /** A service was read for the first time. */
-  firstRead(nowMs: number): void {
+  /** A service was read for the first time. Returns true if the time, which was over, begins again. */
+  firstRead(nowMs: number): boolean {
     const dueMs = this.#sinceMs + this.#times.settleMs;
-    if (!this.#isOver || nowMs >= dueMs) return;
+    if (!this.#isOver || nowMs >= dueMs) return false;
     this.#isOver = false;
     this.#dueMs = dueMs;
+    return true;
   }
 
   /** An instance came. */
