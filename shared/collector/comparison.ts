@@ -77,7 +77,12 @@ export class Comparison {
     }
     const isMassLoss = publishPlan.isMassLoss(view.endpoints, performance.now());
     const keepsMissing = keptMissing || this.#keepsMissing;
-    const published = await publisher.publishAll(offers, keepsMissing, signal, isRead, isMassLoss);
+    const isUnsettled = view.isUnsettled === true;
+    const published = await publisher.publishAll(offers, keepsMissing, signal, {
+      isRead,
+      isMassLoss,
+      isUnsettled,
+    });
     settleStep(this.#parts, step, [], published);
     if (published.fenced) return;
     this.#logSummary(published.summary, term?.id);

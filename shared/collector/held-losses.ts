@@ -18,14 +18,18 @@ export interface HeldLossesOptions {
 }
 
 /**
- * The losses that the mass-deletion guard holds, with the content of each resource when its hold began: what is offered
- * of it meanwhile is published together with that.
+ * The losses that the mass-deletion guard holds, and those that wait until the registry has settled, with the content of
+ * each resource when that began: what is offered of it meanwhile is published together with that.
  */
 export class HeldLosses {
   readonly #options: HeldLossesOptions;
   readonly #guard: ShrinkGuard;
   /** As it lay on the stream: reading all of a large registry takes seconds, and most are never asked for. */
   readonly #contents = new Map<string, Uint8Array>();
+  /** Resources of which the last comparison found less than is published, at a registry that hadn't settled. */
+  #unsettled: ReadonlySet<string> = new Set();
+  /** How many were held after the last review. */
+  #heldBefore = 0;
 
   constructor(options: HeldLossesOptions) {
     this.#options = options;
@@ -42,11 +46,25 @@ export class HeldLosses {
     return this.#guard.release();
   }
 
-  /** Compares what is published with a complete read: afterwards {@link subjects} are what is held. */
-  review(comparisons: Iterable<Comparison>, isMassLoss: boolean): void {
-    const { held, expired } = this.#guard.review(comparisons, performance.now(), isMassLoss);
+  /**
+   * Compares what is published with a complete read: afterwards {@link subjects} are what is held. `isUnsettled`: until
+   * the next comparison no resource loses an endpoint that is missing now; see `RegistryView.isUnsettled`.
+   */
+  review(comparisons: Iterable<Comparison>, isMassLoss: boolean, isUnsettled: boolean): void {
+    const shrinking = new Set<string>();
+    const { held, expired } = this.#guard.review(
+      isUnsettled ? noteShrinking(comparisons, shrinking) : comparisons,
+      performance.now(),
+      isMassLoss,
+    );
+    this.#unsettled = shrinking;
     this.#keepContents(held);
     this.#reportExpired(expired);
+  }
+
+  /** True if the resource keeps endpoints that the registry doesn't show. */
+  keeps(subject: string): boolean {
+    return this.subjects.has(subject) || this.#unsettled.has(subject);
   }
 
   /** What is to be published of a resource: as it is offered, unless a part of it is held. */
@@ -55,7 +73,7 @@ export class HeldLosses {
     return held === undefined ? offered : mergeHeld(held, offered);
   }
 
-  /** The content of a resource when its hold began; undefined if it isn't held. */
+  /** The content of a resource when its losses began; undefined if it {@link keeps} none. */
   contentOf(subject: string): Manifest | undefined {
     const data = this.#contents.get(subject);
     return data && readManifest(data);
@@ -63,9 +81,10 @@ export class HeldLosses {
 
   #keepContents(held: ReadonlyMap<string, number>): void {
     const { state, log } = this.#options;
-    const before = this.#contents.size;
-    for (const subject of this.#contents.keys()) if (!held.has(subject)) this.#contents.delete(subject);
-    for (const subject of held.keys()) {
+    const before = this.#heldBefore;
+    this.#heldBefore = held.size;
+    for (const subject of this.#contents.keys()) if (!this.keeps(subject)) this.#contents.delete(subject);
+    for (const subject of [...held.keys(), ...this.#unsettled]) {
       const entry = state.entries.get(subject);
       if (entry !== undefined && !this.#contents.has(subject)) this.#contents.set(subject, entry.data);
     }
@@ -90,5 +109,14 @@ export class HeldLosses {
       { expired: expired.length, holdTimeMs, examples: expired.slice(0, 5) },
       "the hold time of lost endpoints is over, and the registry hasn't shown them again: they are removed now",
     );
+  }
+}
+
+/** Hands on what it gets, and notes the subjects that the registry shows less of than is published. */
+function* noteShrinking(comparisons: Iterable<Comparison>, shrinking: Set<string>): Iterable<Comparison> {
+  for (const comparison of comparisons) {
+    const { subject, publishedEndpoints, readEndpoints } = comparison;
+    if (typeof readEndpoints === "number" && readEndpoints < publishedEndpoints) shrinking.add(subject);
+    yield comparison;
   }
 }

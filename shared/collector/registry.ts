@@ -98,6 +98,11 @@ export interface RegistryView extends AsyncDisposable {
   readonly lastReadMs: number | undefined;
   /** True while a service that seems missing may exist, because it isn't known yet what an application offers. */
   readonly isUnsure: boolean;
+  /**
+   * True while instances may have yet to register at a server that was just started: what a comparison finds missing
+   * stays for so long, beside what is there. Once it is over the view reports a read that `differs`. Absent: never.
+   */
+  readonly isUnsettled?: boolean;
   /** A service that lost its last endpoint keeps it (`enableEmptyProtection`). */
   readonly keepsLastEndpoints: boolean;
   /**

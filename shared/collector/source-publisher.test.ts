@@ -302,6 +302,29 @@ describe("SourcePublisher", () => {
     expect(await rig.publishAll([service("b", ["10.0.0.2"])])).toMatchObject({ emptied: 1 });
   });
 
+  test("keeps endpoints that an unsettled registry lacks, beside what is new, until it has settled", async () => {
+    const rig = await publisherOn(new EmbeddedEntryLog());
+    await rig.publishAll([service("a", ["10.0.0.1", "10.0.0.2"]), service("b", ["10.0.0.3"])]);
+    const offered = [service("a", ["10.0.0.1"]), service("c", ["10.0.0.4"])];
+    const offers = offered.map((manifest) =>
+      rig.publisher.prepare({ unit: `ServiceEntry/${manifest.metadata.name}`, manifest })
+    );
+    const { summary } = await rig.publisher.publishAll(offers, true, signal, { isUnsettled: true });
+    expect(summary).toMatchObject({ created: 1, updated: 0, emptied: 0, held: 0 });
+    const addresses = async (name: string) =>
+      (await contentOf(rig.entryLog)).get(name)?.manifest.spec.endpoints?.map(({ address }) => address);
+    // What comes later is published beside what is missing, and what goes then takes nothing else along.
+    await rig.publishChanges([service("a", ["10.0.0.5"]), service("b", ["10.0.0.6"])]);
+    expect(await addresses("a")).toEqual(["10.0.0.5", "10.0.0.1", "10.0.0.2"]);
+    await rig.publishChanges([], ["b"]);
+    expect(await addresses("b")).toEqual(["10.0.0.6", "10.0.0.3"]);
+    await rig.publishAll([service("a", ["10.0.0.5"]), service("c", ["10.0.0.4"])]);
+    expect(await addresses("a")).toEqual(["10.0.0.5"]);
+    expect(await addresses("b")).toBeUndefined();
+    await rig.publishChanges([service("a", ["10.0.0.7"])]);
+    expect(await addresses("a")).toEqual(["10.0.0.7"]);
+  });
+
   describe("with Sidecars", () => {
     const entries = [service("a", ["10.0.0.1"]), service("b", ["10.0.0.2"])];
     const all = [...entries, sidecar("web", ["*/a.example"]), sidecar("app", ["*/b.example"])];

@@ -38,6 +38,19 @@ export interface SourcePublisherOptions {
   readonly log: Logger;
 }
 
+/** Under which conditions everything is compared. */
+export interface ComparisonTerms {
+  /**
+   * Only these units were read, and no others are offered. Resources of the rest stay, and so do resources whose unit
+   * isn't known: they may belong to the rest. Absent: everything was read.
+   */
+  readonly isRead?: ((unit: Unit) => boolean) | undefined;
+  /** See `ShrinkGuard.review`. */
+  readonly isMassLoss?: boolean;
+  /** See `RegistryView.isUnsettled`. */
+  readonly isUnsettled?: boolean;
+}
+
 /** The result of one publish. */
 export interface Published {
   readonly summary: PublishSummary;
@@ -106,19 +119,13 @@ export class SourcePublisher {
    * published and not offered has lost its endpoints, as far as the guard lets it and `keepsMissing` doesn't forbid
    * it. Other resources that aren't offered stay as they are: {@link publishUnits} and {@link deleteNamed} know more.
    *
-   * `isRead`: only these units were read, and `offers` has no others. Resources of the rest stay, and so do resources
-   * whose unit isn't known: they may belong to the rest.
-   *
-   * `isMassLoss`: see {@link ShrinkGuard.review}.
-   *
    * The guard's review is in the turn of the call; what follows it is in turns of the event loop.
    */
   async publishAll(
     offers: Iterable<PreparedOffer>,
     keepsMissing: boolean,
     signal: AbortSignal,
-    isRead?: (unit: Unit) => boolean,
-    isMassLoss = false,
+    { isRead, isMassLoss = false, isUnsettled = false }: ComparisonTerms = {},
   ): Promise<Published> {
     const { state, share } = this.#options;
     const basis = this.#basis();
@@ -128,12 +135,12 @@ export class SourcePublisher {
       if (isRead === undefined || (unit !== undefined && isRead(unit))) return 0;
       return share.owns(unit ?? subject) ? "unread" : "foreign";
     };
-    this.#losses.review(state.compare(read, missing), isMassLoss);
+    this.#losses.review(state.compare(read, missing), isMassLoss, isUnsettled);
     const notOffered: { readonly subject: string; readonly stays: boolean }[] = [];
     for (const [subject, entry] of state.entries) {
       if (read.has(subject) || !share.owns(entry.unit ?? subject)) continue;
-      const isHeld = this.#losses.subjects.has(subject);
-      const stays = isHeld || keepsMissing || missing(subject, entry.unit) !== 0 || !this.#mayGo(entry);
+      const stays = this.#losses.keeps(subject) || keepsMissing || missing(subject, entry.unit) !== 0 ||
+        !this.#mayGo(entry);
       notOffered.push({ subject, stays });
     }
     const changes: Change[] = [];
@@ -182,7 +189,7 @@ export class SourcePublisher {
       for (const subject of state.subjectsOf(unit)) {
         const entry = state.entries.get(subject);
         if (offered.has(subject) || entry === undefined || !this.#mayGo(entry)) continue;
-        if (this.#losses.subjects.has(subject)) continue;
+        if (this.#losses.keeps(subject)) continue;
         this.#addMissing(changes, subject, entry, unit);
       }
     }

@@ -87,6 +87,11 @@ export class NacosCluster implements AsyncDisposable {
     return this.#namespacesError !== undefined || this.#some(({ isUnsure }) => isUnsure);
   }
 
+  /** False while instances may have yet to register at a server. */
+  get isSettled(): boolean {
+    return !this.#some(({ isSettled }) => !isSettled);
+  }
+
   /** True while a connection tells of everything again. */
   get isReading(): boolean {
     return this.#some(({ isReading }) => isReading);

@@ -38,6 +38,7 @@ export class NacosView implements RegistryView {
   readonly #context: SourceContext;
   #wasComplete = false;
   #wasUnsure = true;
+  #wasUnsettled = true;
 
   /** `open` makes the client of a cluster. */
   constructor(
@@ -121,6 +122,10 @@ export class NacosView implements RegistryView {
 
   get isUnsure(): boolean {
     return this.catalogue.isUnsure || this.clusters.some(({ isUnsure }) => isUnsure);
+  }
+
+  get isUnsettled(): boolean {
+    return !this.clusters.every(({ isSettled }) => isSettled);
   }
 
   get endpoints(): number {
@@ -252,10 +257,13 @@ export class NacosView implements RegistryView {
   #progressed(): void {
     const { sink } = this.#context;
     if (!this.#wasComplete && this.clusters.every(({ isComplete }) => isComplete)) void this.#complete();
-    const { isUnsure } = this;
+    const { isUnsure, isUnsettled } = this;
     // What was missing then, and kept, may be gone.
-    if (this.#wasUnsure && !isUnsure) sink.readEnded({ seconds: 0, differs: true });
+    if ((this.#wasUnsure && !isUnsure) || (this.#wasUnsettled && !isUnsettled)) {
+      sink.readEnded({ seconds: 0, differs: true });
+    }
     this.#wasUnsure = isUnsure;
+    this.#wasUnsettled = isUnsettled;
   }
 
   /** What was read is complete when it is known what its applications offer, as far as that can be known now. */
