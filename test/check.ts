@@ -66,10 +66,12 @@ async function wording(): Promise<Outcome> {
 }
 
 async function generated(): Promise<Outcome> {
-  const script = join("protos", "generate.ts");
-  return existsSync(join(root, script))
-    ? await tool("node", script, "--check")
-    : { verdict: "not run", output: `no ${script}` };
+  const scripts = [join("protos", "generate.ts"), join("test", "servers", "tested-versions.ts")];
+  const outcomes = await Promise.all(scripts.map((script) => tool("node", script, "--check")));
+  return {
+    verdict: outcomes.some(({ verdict }) => verdict === "failed") ? "failed" : "ok",
+    output: outcomes.map(({ output }) => output).join(""),
+  };
 }
 
 /** All checks, by what they are about. A failed one does not keep the others from running. */

@@ -46,7 +46,7 @@ const pairs = {
   "all-in-one": () => ({
     values: [
       "--set",
-      "allInOne.enabled=true",
+      "allInOne.enabled=true,allInOne.podFacts=true",
       "--set-file",
       `config=${join(manifests, "all-in-one/meshregistry.yaml")}`,
     ],
@@ -71,7 +71,10 @@ beforeAll(async () => {
   const out = join(manifests, "overlays/production/nats-accounts");
   const io = { stdout: () => undefined, stderr: () => undefined, signal: new AbortController().signal };
   expect(await runCommandLine(["nats-accounts", "--out", out], io)).toBe(0);
-  writeKustomization("for-helm-all-in-one", { resources: ["../../all-in-one"] });
+  writeKustomization("for-helm-all-in-one", {
+    resources: ["../../all-in-one"],
+    components: ["../../components/all-in-one-pod-facts"],
+  });
   const components = [
     "k8s-collector",
     "k8s-cluster-secrets",

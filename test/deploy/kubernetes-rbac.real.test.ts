@@ -109,16 +109,24 @@ describe.skipIf(requireReal("kube-apiserver").skip)("the permissions of the Kube
   });
 
   /** An overlay of these components as kubectl builds it, applied. */
-  async function applyOverlay(namespace: string, components: readonly string[]): Promise<string> {
+  async function applyOverlay(
+    namespace: string,
+    components: readonly string[],
+    resources: readonly string[] = [],
+  ): Promise<string> {
     await server.kubectl("create", "namespace", namespace);
     const folder = mkdtempSync(join(tmpdir(), "meshregistry-overlay-"));
     // kubectl takes no absolute paths.
     const deploy = relative(folder, join(import.meta.dirname, "..", "..", "deploy"));
     try {
-      const listed = components.map((name) => `  - ${deploy}/components/${name}\n`).join("");
-      const overlay =
-        `apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: ${namespace}\n`;
-      writeFileSync(join(folder, "kustomization.yaml"), `${overlay}components:\n${listed}`);
+      const overlay = {
+        apiVersion: "kustomize.config.k8s.io/v1beta1",
+        kind: "Kustomization",
+        namespace,
+        resources: resources.map((name) => `${deploy}/${name}`),
+        components: components.map((name) => `${deploy}/components/${name}`),
+      };
+      writeFileSync(join(folder, "kustomization.yaml"), JSON.stringify(overlay));
       const built = await server.kubectl("kustomize", folder);
       const file = join(server.folder, "overlay.yaml");
       writeFileSync(file, built);
@@ -129,38 +137,44 @@ describe.skipIf(requireReal("kube-apiserver").skip)("the permissions of the Kube
     }
   }
 
-  test("the component for facts grants pods and nodes, and that is enough for facts of the cluster", async () => {
-    await applyOverlay("facts", ["k8s-collector", "pod-facts"]);
-    const token = await tokenOf("facts", "k8s-collector");
-    for (const [group, resource] of [...read, ["", "secrets"], ["", "configmaps"]] as const) {
-      const isGranted = resource === "pods" || resource === "nodes";
-      for (const verb of ["list", "watch"]) {
-        expect.soft(await may(token, verb, group, resource), `${verb} ${resource}`).toBe(isGranted);
+  test.each([
+    ["k8s-collector", ["k8s-collector", "pod-facts"], []],
+    ["all-in-one", ["all-in-one-pod-facts"], ["all-in-one"]],
+  ])(
+    "the component for facts grants %s pods and nodes, and that is enough for facts of the cluster",
+    async (account, components, resources) => {
+      const namespace = `facts-${account}`;
+      await applyOverlay(namespace, components, resources);
+      const token = await tokenOf(namespace, account);
+      for (const [group, resource] of [...read, ["", "secrets"], ["", "configmaps"]] as const) {
+        const isGranted = resource === "pods" || resource === "nodes";
+        for (const verb of ["list", "watch"]) {
+          expect.soft(await may(token, verb, group, resource), `${verb} ${resource}`).toBe(isGranted);
+        }
+        for (const verb of ["get", "create", "update", "patch", "delete"]) {
+          expect.soft(await may(token, verb, group, resource), `${verb} ${resource}`).toBe(false);
+        }
       }
-      for (const verb of ["get", "create", "update", "patch", "delete"]) {
-        expect.soft(await may(token, verb, group, resource), `${verb} ${resource}`).toBe(false);
-      }
-    }
-    const path = "jsonpath={.spec.template.spec.automountServiceAccountToken}";
-    expect(await server.kubectl("-n", "facts", "get", "deployment", "k8s-collector", "-o", path)).toBe(
-      "true",
-    );
-    await server.apply({
-      apiVersion: "v1",
-      kind: "Pod",
-      metadata: { namespace: "default", name: "shop", labels: { app: "shop" } },
-      spec: { containers: [{ name: "shop", image: "shop:1" }] },
-    });
-    const cluster = await openCluster({ kind: "text", text: kubeconfigWith(server, token) }, {
-      name: "home",
-      environment: {},
-    });
-    const factsLog = newFactsLog();
-    const { facts } = publish(cluster, factsLog);
-    const pod = async () => (await contentOf(factsLog)).found["home shop"];
-    await expect.poll(pod, patient).toMatchObject({ labels: { app: "shop" } });
-    expect([facts.notReady, facts.remark]).toEqual([undefined, undefined]);
-  });
+      const path = "jsonpath={.spec.template.spec.automountServiceAccountToken}";
+      expect(await server.kubectl("-n", namespace, "get", "deployment", account, "-o", path)).toBe("true");
+      await server.apply({
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { namespace: "default", name: "shop", labels: { app: "shop" } },
+        spec: { containers: [{ name: "shop", image: "shop:1" }] },
+      });
+      const cluster = await openCluster({ kind: "text", text: kubeconfigWith(server, token) }, {
+        name: "home",
+        environment: {},
+      });
+      const factsLog = newFactsLog();
+      const { facts } = publish(cluster, factsLog);
+      const pod = async () => (await contentOf(factsLog)).found["home shop"];
+      await expect.poll(pod, patient).toMatchObject({ labels: { app: "shop" } });
+      expect([facts.notReady, facts.remark]).toEqual([undefined, undefined]);
+      await server.kubectl("delete", "-n", "default", "pod", "shop", "--wait=false", "--force");
+    },
+  );
 
   test("the component for files mounts a ConfigMap, and grants nothing", async () => {
     const built = await applyOverlay("files", ["k8s-collector", "config-files"]);

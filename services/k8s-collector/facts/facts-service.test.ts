@@ -42,11 +42,11 @@ async function start(
   return { service, factsLog };
 }
 
-function secret(name: string, clusters: Readonly<Record<string, string>>) {
+function secret(name: string, clusters: Readonly<Record<string, string>>, namespace = "istio-system") {
   const data = Object.fromEntries(
     Object.entries(clusters).map(([id, text]) => [id, Buffer.from(text).toString("base64")]),
   );
-  return { metadata: { namespace: "istio-system", name, labels: { "istio/multiCluster": "true" } }, data };
+  return { metadata: { namespace, name, labels: { "istio/multiCluster": "true" } }, data };
 }
 
 /** A kubeconfig as it is taken from a Secret. */
@@ -108,5 +108,37 @@ describe("FactsService", () => {
     await expect.poll(() => namesOn(inside.factsLog), patient).toEqual(["east b", "home a"]);
     const without = await start(home, { k8sSource: { ...k8sSource, readPods: false } });
     await expect.poll(() => namesOn(without.factsLog), patient).toEqual(["home a"]);
+  });
+
+  it("reads clusters that only a source's Secrets name, and lets go of one when no namespace names it any more", async () => {
+    const [home, east] = [await startCluster(), await startCluster()];
+    home.server.set("pods", runningPod("a", "10.0.0.1"));
+    east.server.set("pods", runningPod("b", "10.1.0.1"));
+    home.server.set("secrets", secret("remote", { east: kubeconfig(east) }, "clusters"));
+    const { factsLog, service } = await start(home, { k8sSource: { clusterSecretsNamespace: "clusters" } });
+    await expect.poll(() => namesOn(factsLog), patient).toEqual(["east b", "home a"]);
+
+    home.server.set("secrets", secret("watched", { east: kubeconfig(east) }));
+    home.server.delete("secrets", { namespace: "clusters", name: "remote" });
+    east.server.set("pods", runningPod("c", "10.1.0.2"));
+    await expect.poll(() => namesOn(factsLog), patient).toEqual(["east b", "east c", "home a"]);
+    home.server.delete("secrets", { namespace: "istio-system", name: "watched" });
+    await expect.poll(() => [...service.clusters()].map(({ id }) => id), patient).toEqual(["home"]);
+    expect(await namesOn(factsLog)).toEqual(["home a"]);
+  });
+
+  it("leaves the Secrets of a source alone that reads no pods, and says which Secrets can't be read", async () => {
+    const [home, east] = [await startCluster(), await startCluster()];
+    home.server.set("pods", runningPod("a", "10.0.0.1"));
+    home.server.set("secrets", secret("remote", { east: kubeconfig(east) }, "clusters"));
+    home.server.denies = (_user, _verb, kind, namespace) => kind === "secrets" && namespace === "clusters";
+    const k8sSource = { clusterSecretsNamespace: "clusters" };
+    const without = await start(home, { k8sSource: { ...k8sSource, readPods: false } });
+    await expect.poll(() => namesOn(without.factsLog), patient).toEqual(["home a"]);
+    expect(without.service.remark).toBeUndefined();
+    const denied = await start(home, { k8sSource });
+    await expect.poll(() => denied.service.remark, patient).toMatch(
+      /^Secrets with further clusters in clusters can't be read: .*forbidden/,
+    );
   });
 });

@@ -3,18 +3,19 @@ import { Gauge } from "prom-client";
 import type { Registry } from "prom-client";
 import { shrinkPolicyOf } from "../../../shared/collector/shrink-policy.ts";
 import { enabledSources, readsClusters } from "../../../shared/config/mod.ts";
-import type { Config } from "../../../shared/config/mod.ts";
+import type { Config, K8sSource } from "../../../shared/config/mod.ts";
 import type { EntryLog } from "../../../shared/entry-log/entry-log.ts";
 import type { ClusterAccess, KubernetesCluster, Reflector } from "../../../shared/kubernetes/kubernetes.ts";
 import { configuredClusters, homeAccess } from "../../../shared/kubernetes/configured-clusters.ts";
 import { sharedClusters } from "../../../shared/kubernetes/shared-clusters.ts";
-import type { RosterChange } from "../../../shared/kubernetes/remote/cluster-roster.ts";
 import type { ClusterSecret } from "../../../shared/kubernetes/remote/cluster-secret.ts";
 import { followClusterSecrets } from "../../../shared/kubernetes/remote/follow-cluster-secrets.ts";
 import { errorText, isMeshError } from "../../../shared/runtime/errors.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
 import type { ServiceContext } from "../../../shared/runtime/run-service.ts";
 import { ClusterFacts } from "./cluster-facts.ts";
+import { SecretClaims } from "./secret-claims.ts";
+import type { ClaimChange } from "./secret-claims.ts";
 
 /** What facts are published with. */
 export interface FactsServiceOptions {
@@ -28,7 +29,7 @@ export interface FactsServiceOptions {
 
 /**
  * Publishes what pods and nodes of our own cluster, of those in multicluster Secrets, and of those whose Services are read
- * tell of addresses.
+ * (named in the configuration or by Secrets of their own) tell of addresses.
  */
 export class FactsService {
   readonly #options: FactsServiceOptions;
@@ -37,7 +38,8 @@ export class FactsService {
   readonly #clusters = new Map<string, { readonly facts: ClusterFacts; readonly running: Promise<void> }>();
   readonly #configured: ReadonlyMap<string, ClusterAccess>;
   readonly #failure = Promise.withResolvers<void>();
-  #secrets: Reflector<ClusterSecret> | undefined;
+  /** By namespace. */
+  readonly #secrets = new Map<string, Reflector<ClusterSecret>>();
   /** Changes of remote clusters are carried out one after the other. */
   #changes: Promise<void> = Promise.resolve();
 
@@ -71,9 +73,17 @@ export class FactsService {
         this.#add(k8s.clusterId, await this.#open(access, k8s.clusterId));
       }
       const secretsHome = context.use(await this.#open(access, k8s.clusterId));
-      this.#secrets = followClusterSecrets(secretsHome, k8s.clusterRegistriesNamespace, {
-        onChange: (change, isEvidence) => this.#changed(change, isEvidence),
-      });
+      const namespaces = secretNamespaces(config);
+      const claims = new SecretClaims(namespaces);
+      for (const namespace of namespaces) {
+        const reflector = followClusterSecrets(secretsHome, namespace, {
+          onChange: (change, isEvidence) => {
+            const claimed = claims.apply(namespace, { change, isEvidence });
+            if (claimed !== undefined) this.#changed(claimed);
+          },
+        });
+        this.#secrets.set(namespace, reflector);
+      }
     } catch (error) {
       // Outside of a cluster those that are named are all that there are.
       const isOutside = isMeshError(error, "configuration") && access.kind === "in-cluster";
@@ -97,9 +107,12 @@ export class FactsService {
       const text = facts.remark ?? facts.notReady;
       if (text !== undefined) return text;
     }
-    const error = this.#secrets?.state.error;
-    const namespace = this.#options.config.k8s.clusterRegistriesNamespace;
-    return error && `Secrets with further clusters in ${namespace} can't be read: ${error.message}`;
+    for (const [namespace, { state: { error } }] of this.#secrets) {
+      if (error !== undefined) {
+        return `Secrets with further clusters in ${namespace} can't be read: ${error.message}`;
+      }
+    }
+    return undefined;
   }
 
   /** Clusters with what is known of them. */
@@ -143,16 +156,16 @@ export class FactsService {
     }
   }
 
-  #changed(change: RosterChange, isEvidence: boolean): void {
-    this.#changes = this.#changes.then(() => this.#carryOut(change, isEvidence)).catch((error: unknown) => {
+  #changed(change: ClaimChange): void {
+    this.#changes = this.#changes.then(() => this.#carryOut(change)).catch((error: unknown) => {
       this.#log.error(
-        { cluster: change.id, reason: errorText(error) },
+        { cluster: change.change.id, reason: errorText(error) },
         "a cluster of a Secret can't be read: what is known of its pods stays, its neighbours are read; mend the Secret",
       );
     });
   }
 
-  async #carryOut(change: RosterChange, isEvidence: boolean): Promise<void> {
+  async #carryOut({ change, isEvidence }: ClaimChange): Promise<void> {
     const { id, secret } = change;
     // As in Istio our own cluster needs no Secret.
     if (id === this.#options.config.k8s.clusterId || this.#signal.aborted) return;
@@ -205,11 +218,21 @@ export class FactsService {
   }
 }
 
-/** The clusters whose Services are read, by their ids: their pods are known anyway. */
+/** The Kubernetes sources that read pods: whose clusters' pods are known anyway. */
+function sourcesWithPods(config: Config): readonly K8sSource[] {
+  return enabledSources(config, "k8sSource").map(({ options }) => options)
+    .filter((source) => readsClusters(source) && source.readPods);
+}
+
+/** Namespaces with Secrets of further clusters: those whose Services are read as well come first, for they share a watch. */
+function secretNamespaces(config: Config): readonly string[] {
+  const ofSources = sourcesWithPods(config).map((source) => source.clusterSecretsNamespace);
+  return [...new Set([...ofSources, config.k8s.clusterRegistriesNamespace])].filter((name) => name !== "");
+}
+
+/** The clusters that Kubernetes sources name in the configuration, by their ids. */
 function serviceClusters(config: Config): ReadonlyMap<string, ClusterAccess> {
-  const clusters = enabledSources(config, "k8sSource")
-    .filter(({ options }) => readsClusters(options) && options.readPods)
-    .flatMap(({ options }) => configuredClusters(options, config));
+  const clusters = sourcesWithPods(config).flatMap((source) => configuredClusters(source, config));
   return new Map(clusters.map(({ id, access }) => [id, access]));
 }
 

@@ -1,6 +1,5 @@
 import type { InvalidRecords } from "../../../shared/collector/invalid-records.ts";
 import type { K8sSource } from "../../../shared/config/mod.ts";
-import { labelMatcher } from "../../../shared/conversion/label-selector.ts";
 import { livingPods, resources } from "../../../shared/kubernetes/kubernetes.ts";
 import type {
   KubernetesCluster,
@@ -13,17 +12,17 @@ import {
   decodeExport,
   decodeNamespace,
   decodeNode,
-  decodeService,
   decodeSlice,
   isSamePod,
   podDecoder,
 } from "../client/decode.ts";
-import type { KubernetesService } from "../client/objects.ts";
+import { serviceFilter } from "../client/service-filter.ts";
 import type { ClusterTraits } from "../conversion/cluster-service.ts";
 import { ClusterObjects } from "./cluster-objects.ts";
 import type { UnitChanged } from "./cluster-objects.ts";
 import { EmptyDoubt } from "./empty-doubt.ts";
 import { FollowedKind } from "./followed-kind.ts";
+import { FollowedKinds } from "./followed-kinds.ts";
 
 /** A kind was read again, with this outcome. `differs`: compared with before, objects were missing, new or other ones. */
 export interface ReadOutcome {
@@ -67,7 +66,7 @@ export class ClusterFollower implements AsyncDisposable {
   readonly objects: ClusterObjects;
   readonly cluster: KubernetesCluster;
   readonly #options: FollowOptions;
-  readonly #kinds: FollowedKind[] = [];
+  readonly #kinds: FollowedKinds;
   #isSynced = false;
   #isClosed = false;
   #waiting: NodeJS.Timeout | undefined;
@@ -77,6 +76,7 @@ export class ClusterFollower implements AsyncDisposable {
     this.cluster = cluster;
     this.traits = traits;
     this.#options = options;
+    this.#kinds = new FollowedKinds(traits.id);
     this.objects = new ClusterObjects(istioNamespace, (unit, endpoints) => {
       // What the first reading finds is no change, and what a comparison finds is compared as a whole.
       if (this.#isSynced && !this.#isComparing) listener.changed(unit, endpoints);
@@ -100,47 +100,38 @@ export class ClusterFollower implements AsyncDisposable {
 
   /** True while something is being read again. */
   get isReading(): boolean {
-    return this.#kinds.some(({ isRequired, state }) =>
-      isRequired && state.isSynced && state.phase === "reading"
-    );
+    return this.#kinds.areReading;
   }
 
   /** Why Services can't be read now; undefined if they can. */
   get error(): string | undefined {
-    return this.#problem(true);
+    return this.#kinds.error;
   }
 
   /** What is denied, or can't be read now, besides; undefined: nothing. */
   get remark(): string | undefined {
-    return this.#problem(false);
+    return this.#kinds.remark;
   }
 
   /** Kinds that the API server has denied from the start. */
   get denied(): ReadonlySet<string> {
-    const denied = this.#kinds.filter(({ state }) => !state.isSynced && state.error?.reason === "forbidden");
-    return new Set(denied.map(({ name }) => name));
+    return this.#kinds.denied;
   }
 
   /** When the API server was last heard, in milliseconds of a monotonic clock: the oldest of all required kinds. */
   get heardMs(): number | undefined {
-    let oldest: number | undefined;
-    for (const { isRequired, state: { heardMs } } of this.#kinds) {
-      if (!isRequired) continue;
-      if (heardMs === undefined) return undefined;
-      oldest = Math.min(oldest ?? heardMs, heardMs);
-    }
-    return oldest;
+    return this.#kinds.heardMs;
   }
 
   /** Settles after a complete read of all kinds that began after this call. @throws MeshError when the signal aborts. */
   async refresh(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#kinds.filter(({ isRequired }) => isRequired).map((kind) => kind.refresh(signal)));
+    await this.#kinds.refresh(signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#waiting);
-    for (const { doubt } of this.#kinds) doubt[Symbol.dispose]();
+    this.#kinds[Symbol.dispose]();
     for (const kind of this.#kinds) this.#options.records.replace(this.#stageOf(kind), new Map());
     await this.cluster[Symbol.asyncDispose]();
   }
@@ -230,7 +221,7 @@ export class ClusterFollower implements AsyncDisposable {
       () => reflector.readAgain(),
       doubt,
     );
-    this.#kinds.push(kind);
+    this.#kinds.add(kind);
   }
 
   #onEvent<T>(
@@ -280,35 +271,10 @@ export class ClusterFollower implements AsyncDisposable {
   }
 
   #checkSynced(): void {
-    const pods = this.#kinds.filter(({ name }) => name === "pods");
-    this.objects.knowsPods = pods.length > 0 && pods.every(({ state }) => state.isSynced);
-    if (this.#isSynced || !this.#kinds.every((kind) => kind.isSettled || this.#isOtherVersion(kind))) return;
+    this.objects.knowsPods = this.#kinds.knowPods;
+    if (this.#isSynced || !this.#kinds.areSettled) return;
     this.#isSynced = true;
     this.#options.listener.synced();
-  }
-
-  /** A ServiceExport is read in one of its versions where the other one isn't served. */
-  #isOtherVersion({ name, namespace, state: { error } }: FollowedKind): boolean {
-    return name.startsWith("serviceExports") && error?.reason === "not-found" &&
-      this.#kinds.some((other) =>
-        other.name.startsWith("serviceExports") && other.name !== name && other.namespace === namespace &&
-        other.state.isSynced
-      );
-  }
-
-  #problem(isRequired: boolean): string | undefined {
-    const failing = this.#kinds.find((kind) =>
-      kind.isRequired === isRequired && kind.state.error !== undefined && !this.#isOtherVersion(kind)
-    );
-    if (failing === undefined) return isRequired ? undefined : this.#doubtful;
-    const where = failing.namespace === undefined ? "" : ` in namespace ${failing.namespace}`;
-    return `cluster ${this.traits.id}: ${failing.title}s${where} can't be read: ${failing.state.error?.message}`;
-  }
-
-  get #doubtful(): string | undefined {
-    const emptied = this.#kinds.find(({ doubt }) => doubt.isDoubting);
-    return emptied &&
-      `cluster ${this.traits.id}: it had ${emptied.title}s and has none at all any more: what was published of them stays for now (guard.holdTime)`;
   }
 
   #watchPatience(): void {
@@ -324,20 +290,4 @@ export class ClusterFollower implements AsyncDisposable {
 
 function isNamespaced(name: keyof typeof resources): boolean {
   return name !== "nodes" && name !== "namespaces";
-}
-
-/** The Services that are taken. That of the API server is every cluster's own, and means another one elsewhere. */
-function serviceFilter(
-  { serviceSelectors, excludedNamespaces }: K8sSource,
-): (object: ReceivedObject) => KubernetesService | undefined {
-  const excluded = new Set(excludedNamespaces);
-  const matchers = serviceSelectors.map((selector) => labelMatcher(selector))
-    .filter((matcher) => matcher !== undefined && matcher !== "invalid");
-  return (object) => {
-    if (object.namespace === "default" && object.name === "kubernetes") return undefined;
-    if (excluded.has(object.namespace)) return undefined;
-    const service = decodeService(object);
-    const isTaken = matchers.length === 0 || matchers.some((matches) => matches(service.labels));
-    return isTaken ? service : undefined;
-  };
 }

@@ -17,6 +17,8 @@ import { ClusterFollower } from "./cluster-follower.ts";
 import type { ReadOutcome } from "./cluster-follower.ts";
 import type { UnitChanged } from "./cluster-objects.ts";
 import { ClusterSlot } from "./cluster-slot.ts";
+import { connectionsOf, errorOf, heardMsOf, remarkOf } from "./clusters-status.ts";
+import type { ClustersState } from "./clusters-status.ts";
 import { HomeSecrets } from "./home-secrets.ts";
 import { WantedClusters } from "./wanted-clusters.ts";
 import type { WantedCluster } from "./wanted-clusters.ts";
@@ -111,53 +113,25 @@ export class Clusters implements AsyncDisposable {
   }
 
   get error(): string | undefined {
-    const nowMs = performance.now();
-    return this.#home?.error ??
-      [...this.#slots.values()].map((slot) => slot.errorAt(nowMs)).find((error) => error !== undefined);
+    return errorOf(this.#state);
   }
 
   get remark(): string | undefined {
-    const [refused] = this.#wanted.refused;
-    return [...this.#slots.values()].map(({ remark }) => remark).find((remark) => remark !== undefined) ??
-      this.#home?.remark ??
-      (refused && `cluster ${refused.id} of ${refused.origin} is not read: ${refused.reason}`);
+    return remarkOf(this.#state);
   }
 
   /** When the cluster that was heard last longest ago was heard, in milliseconds of a monotonic clock. */
   get heardMs(): number | undefined {
-    let oldest: number | undefined;
-    for (const { current: { heardMs } } of this.#slots.values()) {
-      if (heardMs === undefined) return undefined;
-      oldest = Math.min(oldest ?? heardMs, heardMs);
-    }
-    return oldest ?? this.#home?.heardMs;
+    return heardMsOf(this.#state);
   }
 
   /** One line for each cluster, those that are refused among them, and one for the Secrets. */
   connections(): CollectorStatus["connections"] {
-    const nowMs = performance.now();
-    const ageMs = (heardMs: number | undefined) => heardMs === undefined ? null : Math.round(nowMs - heardMs);
-    const home = this.#home;
-    return [
-      ...[...this.#slots.values()].map((slot) => ({
-        name: slot.id,
-        synced: slot.isSynced,
-        lastSuccessAgeMs: ageMs(slot.current.heardMs),
-        lastError: slot.errorAt(nowMs) ?? slot.remark ?? null,
-      })),
-      ...this.#wanted.refused.map(({ id, origin, reason }) => ({
-        name: `${id} (${origin})`,
-        synced: false,
-        lastSuccessAgeMs: null,
-        lastError: `not read: ${reason}`,
-      })),
-      ...(home === undefined ? [] : [{
-        name: "Secrets with clusters",
-        synced: !home.isPending,
-        lastSuccessAgeMs: ageMs(home.heardMs),
-        lastError: home.error ?? home.remark ?? null,
-      }]),
-    ];
+    return connectionsOf(this.#state);
+  }
+
+  get #state(): ClustersState {
+    return { slots: [...this.#slots.values()], refused: this.#wanted.refused, home: this.#home };
   }
 
   /**

@@ -276,4 +276,15 @@ describe("the service account of our pod", () => {
       message: expect.stringContaining("KUBERNETES_SERVICE_HOST") as unknown,
     });
   });
+
+  test("says that a pod has no token, and what to do", async () => {
+    const environment = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" };
+    const surroundings = { environment, serviceAccountFolder: `${folder}/none` };
+    await expect(openAccess({ kind: "in-cluster" }, "east", surroundings)).rejects.toMatchObject({
+      code: "configuration",
+      message: expect.stringMatching(
+        /^our pod has no token of its service account: .*none\/token.*; set automountServiceAccountToken to true/,
+      ) as unknown,
+    });
+  });
 });

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { access as checkAccess, readFile } from "node:fs/promises";
 import { isIPv6 } from "node:net";
 import { errorText, MeshError } from "../../runtime/errors.ts";
 import type { ErrorCode } from "../../runtime/errors.ts";
@@ -29,7 +29,7 @@ export async function openAccess(
 ): Promise<CredentialSource> {
   switch (access.kind) {
     case "in-cluster":
-      return inCluster(surroundings);
+      return await inCluster(surroundings);
     case "file":
       return await fromFile(access.path, access.context);
     case "text":
@@ -103,13 +103,20 @@ async function readKubeconfig(path: string, origin: string, code: ErrorCode): Pr
   }
 }
 
-function inCluster({ environment, serviceAccountFolder: folder = serviceAccountFolder }: Surroundings) {
+async function inCluster({ environment, serviceAccountFolder: folder = serviceAccountFolder }: Surroundings) {
   const host = environment["KUBERNETES_SERVICE_HOST"] ?? "";
   const port = environment["KUBERNETES_SERVICE_PORT"] ?? "";
   if (host === "" || port === "") {
     const text = "not in a Kubernetes pod: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT aren't set";
     throw new MeshError("configuration", `${text}; give a kubeconfig`);
   }
+  // Kubernetes mounts it before a container starts: what is missing now doesn't come later.
+  await checkAccess(`${folder}/token`).catch((error: unknown) => {
+    const text = `our pod has no token of its service account: ${errorText(error)}`;
+    const remedy =
+      "set automountServiceAccountToken to true and grant what is read (docs/facts.md has the components)";
+    throw new MeshError("configuration", `${text}; ${remedy}, or give a kubeconfig`, { cause: error });
+  });
   const cluster = {
     server: `https://${isIPv6(host) ? `[${host}]` : host}:${port}`,
     "certificate-authority": `${folder}/ca.crt`,

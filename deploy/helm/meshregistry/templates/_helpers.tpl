@@ -183,3 +183,32 @@ metadata:
   {{- include "meshregistry.metadata" . | nindent 2 }}
 automountServiceAccountToken: false
 {{- end }}
+
+{{/* Lets an account read what facts of pods are made of. Without nodes endpoints have labels and no zone. */}}
+{{- define "meshregistry.podFacts" -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: meshregistry-pod-facts
+  labels:
+    {{- include "meshregistry.labels" .root | nindent 4 }}
+rules:
+  - apiGroups: [""]
+    resources: [pods, nodes]
+    verbs: [list, watch]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: meshregistry-pod-facts
+  labels:
+    {{- include "meshregistry.labels" .root | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: meshregistry-pod-facts
+subjects:
+  - kind: ServiceAccount
+    name: {{ .account }}
+    namespace: {{ .root.Release.Namespace }}
+{{- end }}
