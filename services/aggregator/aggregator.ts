@@ -22,6 +22,7 @@ import { listenersOf } from "./xds/listeners.ts";
 import { LongPollingServer } from "./long-polling/long-polling.ts";
 import { AggregatorMetrics } from "./metrics.ts";
 import { StateKeeper, StateStore } from "./state/state-keeper.ts";
+import { HistoryBook } from "./history/history-book.ts";
 import { SyncGate } from "./ingest/sync-gate.ts";
 import { CollectorWatch } from "./sources/collector-watch.ts";
 import { SourceOverview } from "./sources/source-overview.ts";
@@ -76,9 +77,14 @@ export async function startAggregator(
   refuseSourcesWithoutCollector(config, registries);
   const listeners = listenersOf(config, await rememberedShards(options.collectors, signal));
   const conflictLog = context.use(new ConflictLog(log));
+  const history = new HistoryBook(config.history);
   const cache = new ResourceCache({
     rules: conflictRulesOf(config),
     onConflict: (contest) => conflictLog.report(contest),
+    onStored: (kind, before, after, position) => {
+      // What is read at the start has not changed just now.
+      if (gate.open) history.record(kind, before, after, position, Date.now());
+    },
   });
   registerConflictMetrics(cache.conflicts, options.metrics);
   const metrics = new AggregatorMetrics(options.metrics);
@@ -149,6 +155,8 @@ export async function startAggregator(
   const debug = {
     config,
     cache,
+    history,
+    historySince: () => gate.openedAtMs,
     gate,
     ingest,
     entryLog,

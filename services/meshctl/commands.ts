@@ -12,9 +12,11 @@ import { nacosCommand } from "./commands/nacos-dump.ts";
 import { clientsCommand } from "./commands/state/clients.ts";
 import { conflictsCommand } from "./commands/state/conflicts.ts";
 import { describeCommand } from "./commands/state/describe.ts";
+import { diffCommand } from "./commands/state/diff.ts";
 import { doctorCommand } from "./commands/state/doctor.ts";
 import { getCommand } from "./commands/state/get.ts";
 import { heldCommand } from "./commands/state/held.ts";
+import { historyCommand } from "./commands/state/history.ts";
 import { sourcesCommand } from "./commands/state/sources.ts";
 import { traceCommand } from "./commands/state/trace.ts";
 import { tapCommand } from "./commands/tap/tap.ts";
@@ -27,6 +29,8 @@ const commands: readonly Command[] = [
   traceCommand,
   getCommand,
   describeCommand,
+  historyCommand,
+  diffCommand,
   watchCommand,
   tapCommand,
   sourcesCommand,

@@ -1,3 +1,4 @@
+import { HistoryBook } from "../../services/aggregator/history/history-book.ts";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Client, credentials } from "@grpc/grpc-js";
 import { readFile } from "node:fs/promises";
@@ -111,6 +112,8 @@ beforeAll(async () => {
     collectors,
     log,
     clients,
+    history: new HistoryBook({ versions: 0, maxBytes: 0 }),
+    historySince: () => undefined,
     metrics: registry,
   });
   ask = async (path) => await app.request(`/meshregistry/${path}`);

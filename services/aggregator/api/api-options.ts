@@ -1,6 +1,6 @@
 import type { Config } from "../../../shared/config/mod.ts";
 import type { EntryLog } from "../../../shared/entry-log/entry-log.ts";
-import type { ResourceCache } from "../catalogue/cache.ts";
+import type { HistoryOptions } from "../history/history-options.ts";
 import type { StreamIngest } from "../ingest/ingest.ts";
 import type { SyncGate } from "../ingest/sync-gate.ts";
 import type { HeldPoll } from "../long-polling/long-polling.ts";
@@ -10,9 +10,8 @@ import type { AddressKeeper } from "../virtual-addresses/address-keeper.ts";
 import type { ClientStream } from "../xds/client-stream.ts";
 
 /** What `/api/v1` tells of: the parts of a running aggregator, none of which it changes. */
-export interface ApiOptions {
+export interface ApiOptions extends HistoryOptions {
   readonly config: Config;
-  readonly cache: ResourceCache;
   readonly gate: SyncGate;
   readonly ingest: StreamIngest;
   readonly entryLog: EntryLog;

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { compress } from "hono/compress";
 import { etag } from "hono/etag";
 import { z } from "zod";
+import { History, ServiceDiff } from "../../../shared/api/history.ts";
 import { ServiceDetail, ServicePage } from "../../../shared/api/services.ts";
 import {
   ClientList,
@@ -15,6 +16,7 @@ import { reasonHelp } from "../../../shared/api/reason-help.ts";
 import { reasonLink, reasons } from "../../../shared/api/reasons.ts";
 import type { ReasonCode } from "../../../shared/api/reasons.ts";
 import { ReasonList, Trace } from "../../../shared/api/trace.ts";
+import { diffOf, DiffQuery, historyOf } from "../history/history-answers.ts";
 import type { ApiOptions } from "./api-options.ts";
 import { allConflicts } from "./conflict-answers.ts";
 import { EventHub } from "./events/event-hub.ts";
@@ -81,6 +83,29 @@ export function apiOperations(options: ApiOptions): readonly Operation[] {
         }
         return detail;
       },
+    }),
+    operation({
+      path: "/services/{namespace}/{name}/history",
+      id: "history",
+      summary: "The changes of a service that are kept, the newest first: when, which source, what",
+      query: noQuery,
+      params: { namespace: "its namespace", name: "its name" },
+      answer: History,
+      handle: ({ params: { namespace = "", name = "" } }) => {
+        const history = historyOf(`${namespace}/${name}`, options);
+        if (history !== undefined) return history;
+        throw new Refusal(404, `no service ${namespace}/${name} is served, and no change of it is kept`);
+      },
+    }),
+    operation({
+      path: "/services/{namespace}/{name}/diff",
+      id: "diff",
+      summary: "What two states of a source's record differ in, or the record and what is served",
+      query: DiffQuery,
+      params: { namespace: "its namespace", name: "its name" },
+      answer: ServiceDiff,
+      handle: ({ query, params: { namespace = "", name = "" } }) =>
+        diffOf(`${namespace}/${name}`, query, options),
     }),
     operation({
       path: "/trace",

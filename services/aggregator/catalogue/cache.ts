@@ -11,7 +11,17 @@ export interface ResourceCacheOptions {
   readonly rules?: ConflictRules;
   /** Called with each host that comes to be claimed by several entries. */
   readonly onConflict?: ConflictListener;
+  /** Called with each change of what a source has, before it is made; `position` is its place in the entry log. */
+  readonly onStored?: StoredListener;
 }
+
+/** Is told what a source had under a subject, and what it has. */
+export type StoredListener = (
+  kind: ResourceKind,
+  before: CachedResource | undefined,
+  after: CachedResource | undefined,
+  position: string,
+) => void;
 
 /**
  * What the aggregator serves: per kind, the encoded resources of all sources. Changes are announced per kind, once
@@ -20,8 +30,11 @@ export interface ResourceCacheOptions {
 export class ResourceCache {
   readonly #kinds: Readonly<Record<ResourceKind, KindCache>>;
   readonly #listeners = new Set<(kind: ResourceKind) => void>();
+  readonly #onStored: StoredListener;
 
-  constructor({ rules = ConflictRules.standard, onConflict = () => {} }: ResourceCacheOptions = {}) {
+  constructor(options: ResourceCacheOptions = {}) {
+    const { rules = ConflictRules.standard, onConflict = () => {}, onStored = () => {} } = options;
+    this.#onStored = onStored;
     this.#kinds = {
       ServiceEntry: new KindCache(rules, onConflict),
       Sidecar: new KindCache(rules, onConflict),
@@ -30,11 +43,13 @@ export class ResourceCache {
 
   /** Stores a resource. What is served of several with one host or name, the rules decide. */
   put(kind: ResourceKind, resource: CachedResource): void {
+    this.#onStored(kind, this.stored(kind, resource.subject), resource, resource.cursor);
     if (this.#kinds[kind].put(resource)) this.#announce(kind);
   }
 
   /** Removes what was stored under a subject. `cursor` is where in the entry log that happened. */
   delete(kind: ResourceKind, subject: string, cursor?: string): void {
+    this.#onStored(kind, this.stored(kind, subject), undefined, cursor ?? "");
     if (this.#kinds[kind].delete(subject, cursor)) this.#announce(kind);
   }
 

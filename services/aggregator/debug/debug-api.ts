@@ -27,6 +27,7 @@ import { clientsAsSlime, clientsInDetail, pollsInDetail } from "./clients.ts";
 import { conflictOf, conflictsPage } from "./conflicts.ts";
 import type { CollectorWatch } from "../sources/collector-watch.ts";
 import type { SourceOverview } from "../sources/source-overview.ts";
+import type { HistoryOptions } from "../history/history-options.ts";
 import { heldRoutes } from "./held.ts";
 import { podRoutes } from "./pods.ts";
 import { retireRoutes } from "./retire.ts";
@@ -35,9 +36,8 @@ import { xdsCache } from "./xds-cache.ts";
 import { zookeeperRoutes } from "./dubbo/zookeeper.ts";
 
 /** What the debug API shows. */
-export interface DebugApiOptions {
+export interface DebugApiOptions extends HistoryOptions {
   readonly config: Config;
-  readonly cache: ResourceCache;
   readonly gate: SyncGate;
   readonly ingest: StreamIngest;
   readonly entryLog: EntryLog;

@@ -19,7 +19,7 @@ export class SyncGate {
   readonly #opened = Promise.withResolvers<void>();
   readonly #ready: (what: string) => void;
   #caughtUp = false;
-  #open = false;
+  #openedAtMs: number | undefined;
 
   /** `ready` is called for each source when it isn't waited for any more, and with `sources` when the gate opens. */
   constructor(sources: readonly ExpectedSource[], ready: (what: string) => void = () => {}) {
@@ -35,7 +35,12 @@ export class SyncGate {
 
   /** True when the stream has been read to its end once and every source has synced or timed out. */
   get open(): boolean {
-    return this.#open;
+    return this.#openedAtMs !== undefined;
+  }
+
+  /** When it opened, in milliseconds since 1970; undefined: it hasn't. */
+  get openedAtMs(): number | undefined {
+    return this.#openedAtMs;
   }
 
   /** Resolves when the gate opens. */
@@ -84,14 +89,14 @@ export class SyncGate {
   }
 
   #check(): void {
-    if (this.#open || !this.#caughtUp) return;
+    if (this.open || !this.#caughtUp) return;
     for (const state of this.#states.values()) if (state === "waiting") return;
     this.#openNow();
   }
 
   #openNow(): void {
-    if (this.#open) return;
-    this.#open = true;
+    if (this.open) return;
+    this.#openedAtMs = Date.now();
     this.#ready("sources");
     this.#opened.resolve();
   }

@@ -217,6 +217,12 @@ export const ConfigSchema = section({
   virtualAddresses: VirtualAddresses.prefault({}).describe(
     "Addresses for hosts that Istio can't tell apart by name",
   ),
+  history: section({
+    versions: uint32(5).describe(
+      "Changes of each resource that an aggregator remembers for `/history`, since its start; 0: none",
+    ),
+    maxBytes: uint32(16_777_216).describe("Memory for them at most, in bytes; beyond it the oldest go"),
+  }).prefault({}).describe("The history of resources"),
   state: section({
     folder: text().describe(
       "Folder where the last good state is kept, to be served when NATS can't be reached at the start, and the embedded log; empty: none",

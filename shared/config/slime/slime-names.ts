@@ -36,6 +36,7 @@ export const ownKeys: ReadonlySet<string> = new Set([
   "retention",
   "state",
   "virtualAddresses",
+  "history",
   "xds",
   "eurekaSource.deltaPeriod",
   "eurekaSource.maxResponseBytes",

@@ -1,8 +1,6 @@
-import { ServiceDetail, ServicePage } from "../../../../shared/api/services.ts";
-import { MeshError } from "../../../../shared/runtime/errors.ts";
-import type { DebugApi } from "../../clients/debug-api.ts";
-import { NotAnswered } from "../../clients/debug-api.ts";
+import { ServiceDetail } from "../../../../shared/api/services.ts";
 import { tableText } from "../../output/table.ts";
+import { servicePath } from "./service-path.ts";
 import { stateCommand } from "./state-command.ts";
 
 /** `meshctl describe`: everything about one service. */
@@ -18,31 +16,11 @@ the only one.
 
 Exit code: 0, or 1 if there is no such service or the aggregator can't be asked.`,
   async ask(api, line) {
-    const [wanted] = line.positionals;
-    if (wanted === undefined) {
-      throw new MeshError("configuration", "name a service; see meshctl describe --help");
-    }
-    const [namespace = "", name = ""] = (await fullName(api, wanted)).split("/");
-    const path = `/services/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
+    const path = await servicePath(api, line, "describe");
     const data = await api.askApi(path, ServiceDetail);
     return { data, titles: [], rows: [], none: "", text: textOf(data) };
   },
 });
-
-async function fullName(api: DebugApi, wanted: string): Promise<string> {
-  if (wanted.includes("/")) return wanted;
-  const { services } = await api.askApi(`/services?limit=1000&q=${encodeURIComponent(wanted)}`, ServicePage);
-  const exact = services.filter(({ name, hosts }) =>
-    name.slice(name.indexOf("/") + 1) === wanted || hosts.includes(wanted.toLowerCase())
-  );
-  const [only, ...others] = exact;
-  if (only !== undefined && others.length === 0) return only.name;
-  throw new NotAnswered(
-    only === undefined
-      ? `no service ${wanted} is served; meshctl trace ${wanted} says why`
-      : `${wanted} is the name of ${exact.map(({ name }) => name).join(" and ")}: name one of them`,
-  );
-}
 
 function textOf(service: ServiceDetail): string {
   const { name, hosts, addresses, addressesAreVirtual, ports, sources, flags, version, position } = service;
