@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { compress } from "hono/compress";
 import { etag } from "hono/etag";
 import { z } from "zod";
@@ -18,6 +19,7 @@ import type { ReasonCode } from "../../../shared/api/reasons.ts";
 import { ReasonList, Trace } from "../../../shared/api/trace.ts";
 import { diffOf, DiffQuery, historyOf } from "../history/history-answers.ts";
 import type { ApiOptions } from "./api-options.ts";
+import { compare, maxCompareBytes } from "./compare.ts";
 import { allConflicts } from "./conflict-answers.ts";
 import { EventHub } from "./events/event-hub.ts";
 import { eventResponse } from "./events/event-route.ts";
@@ -204,6 +206,21 @@ export function apiRoutes(options: ApiOptions): Hono {
     return c.body(document, 200, { "Content-Type": "application/json" });
   });
   app.route("/", routesOf(operations));
+  app.post(
+    "/compare",
+    bodyLimit({
+      maxSize: maxCompareBytes,
+      onError: (c) => c.json({ error: "a body has 4 MiB at most" }, 413),
+    }),
+    async (c) => {
+      try {
+        return c.json(await compare(await c.req.json().catch(() => undefined), options));
+      } catch (error) {
+        if (error instanceof Refusal) return c.json({ error: error.message }, error.status);
+        throw error;
+      }
+    },
+  );
   app.all(
     "*",
     (c) =>

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CompareRequest, Comparison } from "../../../shared/api/compare.ts";
 import { Failure } from "../../../shared/api/state.ts";
 import { programVersion } from "../../../shared/runtime/version.ts";
 import { format } from "./operation.ts";
@@ -21,6 +22,7 @@ export function openApiDocument(operations: readonly Operation[]): Record<string
     paths: {
       ...Object.fromEntries(operations.map((each) => [each.path, { get: pathItem(each) }])),
       "/events": { get: events },
+      "/compare": { post: comparison },
     },
   };
 }
@@ -43,6 +45,25 @@ const events = {
       content: { "text/event-stream": { schema: { type: "string" } } },
     },
     503: failureOf("too many event streams are open"),
+  },
+};
+
+/** The only question with a body. */
+const comparison = {
+  operationId: "compare",
+  summary: "What a dry run would change, compared with what a source has published; nothing is published",
+  requestBody: {
+    required: true,
+    content: { "application/json": { schema: schemaOf(CompareRequest, "input") } },
+  },
+  responses: {
+    200: {
+      description: "what would change",
+      content: { "application/json": { schema: schemaOf(Comparison, "output") } },
+    },
+    400: failureOf("the body isn't understood"),
+    404: failureOf("there is no such source"),
+    413: failureOf("the body is too large"),
   },
 };
 

@@ -4,10 +4,10 @@ import type { ResourceKind } from "../../../shared/model/manifest.ts";
 import { Refusal } from "../api/operation.ts";
 import { membersOf } from "../api/service-rows.ts";
 import { sourceKey } from "../ingest/sync-gate.ts";
-import { decodeResource } from "../output-stage/encode/decode-resource.ts";
 import type { RecordedChange } from "./history-book.ts";
 import type { HistoryOptions } from "./history-options.ts";
 import { diffManifests } from "./manifest-diff.ts";
+import { manifestIn } from "./manifest-in.ts";
 
 /** The parameters of a question for a difference. */
 export const DiffQuery = z.object({
@@ -68,14 +68,17 @@ export function diffOf(
       name,
       before: record,
       after: "what is served",
-      ...diffManifests(manifestIn(before), manifestIn(cache.get(kind, name)?.framed)),
+      ...diffManifests(manifestIn(kind, before), manifestIn(kind, cache.get(kind, name)?.framed)),
     };
   }
   return {
     name,
     before: `${subject} before ${from}`,
     after: to === undefined ? "its record now" : `after ${to}`,
-    ...diffManifests(manifestIn(at(from).before), manifestIn(to === undefined ? now : at(to).after)),
+    ...diffManifests(
+      manifestIn(kind, at(from).before),
+      manifestIn(kind, to === undefined ? now : at(to).after),
+    ),
   };
 }
 
@@ -116,14 +119,6 @@ function shown(change: RecordedChange): HistoryChange {
     // What is new or gone as a whole has nothing to be compared with.
     ...(before === undefined || after === undefined
       ? { differences: [], left: 0 }
-      : diffManifests(manifestIn(before), manifestIn(after))),
+      : diffManifests(manifestIn(kind, before), manifestIn(kind, after))),
   };
-}
-
-/** A resource as kubectl would apply it, without the bookkeeping that changes each time. */
-function manifestIn(framed: Uint8Array | undefined): unknown {
-  if (framed === undefined) return undefined;
-  const { namespace, name, labels, annotations, spec } = decodeResource(kind, framed);
-  const { ResourceVersion: _position, ...others } = annotations;
-  return { metadata: { namespace, name, labels, annotations: others }, spec };
 }

@@ -47,8 +47,9 @@ export class DebugApi {
     schema: z.ZodType<Answer>,
     method: "GET" | "POST" = "GET",
     below = "/meshregistry",
+    body?: string,
   ): Promise<Answer> {
-    const text = await this.text(path, method, below);
+    const text = await this.text(path, method, below, body);
     try {
       return schema.parse(JSON.parse(text));
     } catch {
@@ -68,13 +69,27 @@ export class DebugApi {
     return await this.ask(path, schema, "GET", "/api/v1");
   }
 
+  /**
+   * The answer of the API to a question with a body, below `/api/v1`.
+   * @throws NotAnswered if it can't be had, or has another form
+   */
+  async postApi<Answer>(path: string, body: unknown, schema: z.ZodType<Answer>): Promise<Answer> {
+    return await this.ask(path, schema, "POST", "/api/v1", JSON.stringify(body));
+  }
+
   /** The text of an answer. @throws NotAnswered if it can't be had */
-  async text(path: string, method: "GET" | "POST" = "GET", below = "/meshregistry"): Promise<string> {
+  async text(
+    path: string,
+    method: "GET" | "POST" = "GET",
+    below = "/meshregistry",
+    body?: string,
+  ): Promise<string> {
     let response: Response;
     let text: string;
     try {
       response = await fetch(`${this.url}${below}${path}`, {
         method,
+        ...(body === undefined ? {} : { body }),
         headers: this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` },
         signal: AbortSignal.any([this.#signal, AbortSignal.timeout(timeoutMs)]),
       });

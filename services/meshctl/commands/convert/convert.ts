@@ -9,12 +9,14 @@ import type { CommandLine, OptionSpec } from "../../../../shared/runtime/command
 import { errorText, isMeshError, MeshError } from "../../../../shared/runtime/errors.ts";
 import { decodeText } from "../../../../shared/runtime/read-text.ts";
 import type { Command, CommandIo } from "../../command.ts";
+import { debugApiOptions } from "../../clients/debug-api.ts";
 import { choice, readOptions } from "../../command-options.ts";
 import { eurekaConvertSource } from "./convert-eureka.ts";
 import type { Conversion, ConvertSource } from "./convert-source.ts";
 import { kubernetesConvertSource } from "./convert-kubernetes.ts";
 import { nacosConvertSource } from "./convert-nacos.ts";
 import { zookeeperConvertSource } from "./convert-zookeeper.ts";
+import { printDiff } from "./print-diff.ts";
 import { stageManifests } from "./output-stage.ts";
 import type { StagedManifest } from "./output-stage.ts";
 import { yamlText } from "../../output/write-yaml.ts";
@@ -55,10 +57,12 @@ const options: Readonly<Record<string, OptionSpec>> = {
   },
   output: { type: "string", value: "FORM", help: "yaml (default) or json; short: -o" },
   all: { type: "boolean", help: "Print also what would not be served" },
+  diff: { type: "boolean", help: "Print what would change, compared with what a running aggregator has" },
+  ...debugApiOptions,
 };
 
 const usage =
-  "meshctl convert --source eureka|nacos|zookeeper|kubernetes {--input FILE | --address HOST:PORT | --kubeconfig FILE} [--config FILE] [-o yaml|json] [--all]";
+  "meshctl convert --source eureka|nacos|zookeeper|kubernetes {--input FILE | --address HOST:PORT | --kubeconfig FILE} [--config FILE] [-o yaml|json] [--all | --diff [--api URL]]";
 
 const purpose =
   `Dry run: prints what an answer of a registry is converted to, as the aggregator would serve it,
@@ -76,7 +80,10 @@ Records that can't be used, and what breaks Istio's rules, are told on standard 
 istio profile such a manifest is not served, and only printed with --all. slime's environment
 variables (SE_LABEL_SELECTOR_KEYS, …) count as they do for a collector.
 
-Exit code: 0 if all went well, 1 if nothing could be converted because the input is
+With --diff it prints what would change: the running aggregator compares it with what the source has
+published. Labels of pods, which a dry run can't know, count as differences.
+
+Exit code: 0 if all went well, 3 if --diff finds a difference, 1 if nothing could be converted because the input is
 malformed, 2 if the command line or the configuration is wrong.`;
 
 /** `meshctl convert`: the dry run of a collector and of the aggregator's output stage. */
@@ -110,6 +117,7 @@ export const convertCommand: Command = {
       io.stderr(`${input.label}: ${errorText(error)}\n`);
       return 1;
     }
+    if (line.flag("diff")) return await printDiff(name, conversion.manifests, line, io);
     return printConversion(
       conversion,
       { label: input.label, form, all: line.flag("all"), config: loaded.config },
