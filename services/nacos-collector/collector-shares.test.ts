@@ -137,7 +137,7 @@ test("and gives them up when the others have had their time", { timeout: 180_000
   );
 });
 
-test("what a collector finds missing at a young node is given up when it has settled", async () => {
+test("what went while no collector ran is gone, also the last endpoints of a service", async () => {
   const server = await startServer();
   const provide = (name: string, numbers: readonly number[]) =>
     server.registry.setInstances(

@@ -51,6 +51,11 @@ export class FollowedServices {
     return sum;
   }
 
+  /** True while an instance is kept against what Nacos says. */
+  get hasDoubts(): boolean {
+    return this.#doubtful.size > 0;
+  }
+
   /** How many instances are kept against what Nacos says, over all services. */
   get doubts(): number {
     let sum = 0;
@@ -175,13 +180,15 @@ export class FollowedServices {
   /** What is believed of a service may be another (`isChanged`), and so may be its doubts. */
   note(key: string, followed: FollowedService, isChanged: boolean, nowMs: number): void {
     const { service, belief } = followed;
+    const { listener } = this.#options;
+    const { hasDoubts } = this;
     if (belief.doubts > 0) {
       this.#doubtful.add(key);
       this.#work.call();
     } else this.#doubtful.delete(key);
+    if (this.hasDoubts !== hasDoubts) listener.progressed();
     if (!isChanged) return;
     followed.changedMs = nowMs;
-    const { listener } = this.#options;
     listener.unread(service, false);
     listener.believed(service, belief, followed.isTakenOver);
     followed.isTakenOver = false;

@@ -63,9 +63,12 @@ export class NamespaceFollower implements AsyncDisposable {
       this.#services.hasUnreadable;
   }
 
-  /** False while instances may have yet to register at the server, see {@link Settling}. */
+  /**
+   * False while a young connection lacks instances that were known: its server was just started, so instances of the
+   * services that it tells of for the first time may have yet to register, too.
+   */
   get isSettled(): boolean {
-    return this.#settling.isOver;
+    return this.#settling.isOver || !this.#services.hasDoubts;
   }
 
   /** True while a new connection tells of everything again. */
