@@ -143,7 +143,7 @@ test("403 in the middle: the collector logs in again, and changes arrive again",
   await rig.publishes({ orders: "1 2" });
 });
 
-test("a wrong password is an error that names it; what was published stays, and the right one is enough", async () => {
+test("a wrong password is an error that names it, and no empty registry", async () => {
   const users = { me: { password: "secret" } };
   const server = await startServer({ users });
   provide(server, "orders", [1]);
@@ -151,6 +151,22 @@ test("a wrong password is an error that names it; what was published stays, and 
   await rig.until(() => /unknown user|password|403/.test(rig.collector.view.error ?? ""));
   expect(await rig.endpoints()).toEqual({});
   expect(rig.collector.notReady).toContain("Nacos not read yet");
+});
+
+test("a password that isn't valid any more takes nothing away, and what changed is seen once it is", async () => {
+  const users = { me: { password: "secret" } };
+  const server = await startServer({ users, tokenSeconds: 18_000 });
+  provide(server, "orders", [1]);
+  const rig = await CollectorRig.start([server], { source: { username: "me", password: "secret" } });
+  await rig.publishes({ orders: "1" });
+  users.me.password = "another";
+  server.access.revokeAll();
+  server.dropConnections();
+  provide(server, "orders", [1, 2]);
+  await rig.until(() => /unknown user|password|403/.test(rig.collector.view.error ?? ""));
+  expect(await rig.endpoints()).toEqual({ orders: "1" });
+  users.me.password = "secret";
+  await rig.publishes({ orders: "1 2" });
 });
 
 test("a user without rights for one namespace reads the others, and is told of the one", async () => {
