@@ -93,20 +93,20 @@ export const collectorFaults: readonly Mutation[] = [
   {
     what: "a held service loses its endpoints by name",
     file: publisher,
-    find: "        if (this.#losses.subjects.has(subject)) continue;\n",
+    find: "        if (this.#losses.keeps(subject)) continue;\n",
     replace: "",
   },
   {
     what: "a held service loses its endpoints by comparison",
     file: publisher,
-    find: "const stays = isHeld || keepsMissing",
+    find: "const stays = this.#losses.keeps(subject) || keepsMissing",
     replace: "const stays = keepsMissing",
   },
   {
     what: "what is missing is emptied while it may exist",
     file: publisher,
-    find: "const stays = isHeld || keepsMissing",
-    replace: "const stays = isHeld",
+    find: "const stays = this.#losses.keeps(subject) || keepsMissing",
+    replace: "const stays = this.#losses.keeps(subject)",
   },
   {
     what: "a replica publishes what it doesn't own",

@@ -2,6 +2,7 @@ import type { Mutation } from "./mutations.ts";
 
 const belief = "services/nacos-collector/view/belief.ts";
 const queries = "services/nacos-collector/view/service-queries.ts";
+const view = "services/nacos-collector/view/nacos-view.ts";
 const settling = "services/nacos-collector/view/settling.ts";
 
 /** Faults in what a Nacos collector believes: the unit tests of it have to notice each of them. */
@@ -39,7 +40,13 @@ export const nacosFaults: readonly Mutation[] = [
   {
     what: "a young connection is taken for one whose server knows all",
     file: settling,
-    find: "if (!this.#isOver || nowMs >= dueMs) return;",
-    replace: "return;",
+    find: "if (!this.#isOver || nowMs >= dueMs) return false;",
+    replace: "return false;",
+  },
+  {
+    what: "a replica that takes over from a node that was just started publishes what that shows",
+    file: view,
+    find: "return !this.clusters.every(({ isSettled }) => isSettled);",
+    replace: "return this.clusters.length === 0;",
   },
 ];
