@@ -12,7 +12,7 @@ import type {
 } from "../entry-log.ts";
 import { NatsLink } from "./connection.ts";
 import type { NatsOptions } from "./connection.ts";
-import { awaitReplica, readDirect } from "./direct.ts";
+import { awaitReplicas, readDirect } from "./direct.ts";
 import { EntryDecoder } from "./entry.ts";
 import { Pipeline } from "./pipeline.ts";
 import { Publisher } from "./publisher.ts";
@@ -153,7 +153,7 @@ export class JetStreamEntryLog implements EntryLog {
         const facts = await this.#watch.check(signal);
         generation ??= this.#watch.generation;
         if (generation !== this.#watch.generation) break;
-        await awaitReplica(this.#context, connection, facts, signal);
+        await awaitReplicas(this.#context, connection, facts, signal);
         for await (const message of readDirect(this.#context, connection, filter, next, signal)) {
           seen.add(message.subject);
           const decoded = decoder.decode(message, signal);
@@ -168,7 +168,7 @@ export class JetStreamEntryLog implements EntryLog {
         if (facts.replicas === 1) return;
         const isWhole = seen.size >= (await this.#watch.countSubjects(filter)).subjects;
         if (isWhole && isConfirmed) return;
-        // Another replica than the one that was waited for may have answered: what it lacked comes in a second look.
+        // A replica that none of the questions reached may have answered: what it lacked comes in a second look.
         isConfirmed = isWhole;
         if (!isWhole) await backoff.wait(signal);
       } catch (error) {
