@@ -1,5 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { createServer, request } from "node:http";
+import { connect, createServer as createTcpServer } from "node:net";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -151,6 +153,44 @@ describe.skipIf(skipWithoutBrowser())("the console", () => {
     const { page, faults } = await open(`${front}/mesh/#/services`);
     await page.getByText("shop/both", { exact: true }).waitFor();
     expect(faults).toEqual([]);
+  });
+
+  test("survives a restart of the aggregator", async () => {
+    const before = await startApi(few());
+    let target = new URL(before.url);
+    const sockets = new Set<Socket>();
+    const front = createTcpServer((socket) => {
+      const onward = connect(Number(target.port), target.hostname);
+      for (const [from, to] of [[socket, onward], [onward, socket]] as const) {
+        sockets.add(from);
+        from.pipe(to);
+        from.on("error", () => to.destroy()).on("close", () => to.destroy());
+      }
+    });
+    await new Promise<void>((resolve) => front.listen(0, "127.0.0.1", resolve));
+    const cutAll = () => {
+      for (const socket of sockets) socket.destroy();
+      sockets.clear();
+    };
+    onTestFinished(() => {
+      front.close();
+      cutAll();
+    });
+    const bound = front.address();
+    const { page } = await open(
+      `http://127.0.0.1:${typeof bound === "object" ? bound?.port : ""}/#/services`,
+    );
+    await page.getByText("shop/orders", { exact: true }).waitFor();
+    // Another process, which has never heard of the ids of the first one's events.
+    const after = await startApi([recordOf("both"), recordOf("later")]);
+    target = new URL(after.url);
+    cutAll();
+    await before.stop();
+    await page.getByText("shop/later", { exact: true }).waitFor();
+    await expect.poll(() => page.getByText("shop/orders", { exact: true }).count(), soon).toBe(0);
+    await page.getByText("live", { exact: true }).waitFor();
+    await after.publish(recordOf("even-later"));
+    await page.getByText("shop/even-later", { exact: true }).waitFor();
   });
 
   test("asks for the token where there is one", async () => {

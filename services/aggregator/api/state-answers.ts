@@ -25,7 +25,8 @@ export function allClients({ clients, polls }: Pick<ApiOptions, "clients" | "pol
   ];
 }
 
-function clientState(client: ClientStream, nowMs: number): ClientState {
+/** What there is to know of a client that is pushed to. `nowMs`: by `performance.now()`. */
+export function clientState(client: ClientStream, nowMs: number): ClientState {
   return {
     id: clientName(client),
     node: client.nodeId,

@@ -1,3 +1,4 @@
+import { clientState } from "../api/state-answers.ts";
 import type { CatalogueView } from "../catalogue/catalogue-view.ts";
 import type { HeldPoll } from "../long-polling/long-polling.ts";
 import type { ClientStream } from "../xds/client-stream.ts";
@@ -22,27 +23,10 @@ export function clientsAsSlime(clients: Iterable<ClientStream>): Record<string, 
  */
 export function clientsInDetail(clients: Iterable<ClientStream>): unknown[] {
   const nowMs = performance.now();
-  return Array.from(clients, (client) => ({
-    id: `${client.nodeId}-${client.id}`,
-    node: client.nodeId,
-    address: client.address,
-    revision: client.revision ?? null,
-    connectedAt: client.connectedAt.toISOString(),
-    dialect: client.dialect ?? null,
-    listener: client.listener,
-    view: scopeOf(client.view),
-    types: Array.from(client.types.values(), (type) => ({
-      typeUrl: type.typeUrl,
-      sentVersion: type.sentVersion ?? null,
-      acknowledgedVersion: type.ackedVersion ?? null,
-      waitingForAckMs: type.inFlight ? Math.round(nowMs - type.sentAtMs) : null,
-      ...client.traffic(type.typeUrl),
-      refusals: type.nacks,
-      refusedNow: type.refused ?? [],
-      lastError: type.lastError?.message ?? null,
-      lastErrorNames: type.lastError?.names ?? [],
-    })),
-  }));
+  return Array.from(clients, (client) => {
+    const { upToDate: _upToDate, ...state } = clientState(client, nowMs);
+    return { ...state, view: scopeOf(client.view) };
+  });
 }
 
 /** The polls that are held, in the form of {@link clientsInDetail}: what a client polls with is what it has accepted. */
