@@ -1,7 +1,9 @@
+import { pause } from "../runtime/waiting.ts";
 import { anonymous } from "./auth/authenticator.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
 import { GrpcConnection } from "./grpc/connection.ts";
 import { usualHealthTimes } from "./grpc/health.ts";
+import { isNacosError } from "./nacos-error.ts";
 import type { NacosInstance, ServiceName } from "./nacos.ts";
 import { parseServers } from "./server-address.ts";
 import { serviceKey } from "./wire/service-key.ts";
@@ -10,6 +12,9 @@ import { serviceKey } from "./wire/service-key.ts";
 export type ProvidedInstance =
   & Pick<NacosInstance, "ip" | "port">
   & Partial<Omit<NacosInstance, "instanceId">>;
+
+/** A connection that couldn't be made is tried again after this time, in milliseconds. */
+const retryMs = 200;
 
 /** Registers instances over gRPC, as an application does: they are gone when it is disposed of. */
 export class NacosProvider implements AsyncDisposable {
@@ -36,21 +41,30 @@ export class NacosProvider implements AsyncDisposable {
     const [server] = parseServers([address], { tls: false });
     if (server === undefined) throw new Error("no server");
     const nothing = () => undefined;
-    const connection = await GrpcConnection.open({
-      server,
-      tls: undefined,
-      application: "provider",
-      clientIp: "127.0.0.1",
-      maxMessageBytes: 10 * 1024 * 1024,
-      requestTimeoutMs: 30_000,
-      health: usualHealthTimes,
-      authenticator,
-      count: nothing,
-      onPush: nothing,
-      onReset: nothing,
-      onEnd: nothing,
-    }, AbortSignal.timeout(60_000));
-    return new NacosProvider(connection, namespace, isNacos);
+    const signal = AbortSignal.timeout(60_000);
+    for (;;) {
+      try {
+        const connection = await GrpcConnection.open({
+          server,
+          tls: undefined,
+          application: "provider",
+          clientIp: "127.0.0.1",
+          maxMessageBytes: 10 * 1024 * 1024,
+          requestTimeoutMs: 30_000,
+          health: usualHealthTimes,
+          authenticator,
+          count: nothing,
+          onPush: nothing,
+          onReset: nothing,
+          onEnd: nothing,
+        }, signal);
+        return new NacosProvider(connection, namespace, isNacos);
+      } catch (error) {
+        // A server that was just started, on a busy machine, may not acknowledge the first connection in time.
+        if (signal.aborted || !isNacosError(error, "unreachable")) throw error;
+        await pause(retryMs, signal);
+      }
+    }
   }
 
   /** Replaces what it has registered for a service. */
