@@ -169,6 +169,20 @@ describe("a Kubernetes collector", () => {
     expect(rig.collector.view.status().invalidRecords.size).toBe(0);
   });
 
+  test("a namespace that a cluster doesn't have is named, until it is there", async () => {
+    const cluster = await SimulatedCluster.start();
+    cluster.server.set("namespaces", { metadata: { name: "shop" } });
+    cluster.service("orders", numbered(1, 1));
+    const rig = await CollectorRig.start({ east: cluster }, { source: { namespaces: ["shop", "shpo"] } });
+    await expect.poll(() => rig.isReady, patient).toBe(true);
+    expect(rig.collector.view.remark).toBe(
+      "cluster east has no namespace shpo, which k8sSource.namespaces names: create it, or correct the name",
+    );
+    expect([...(await rig.manifests()).keys()]).toEqual(["orders"]);
+    cluster.server.set("namespaces", { metadata: { name: "shpo" } });
+    await expect.poll(() => rig.collector.view.remark, patient).toBeUndefined();
+  });
+
   test("namespaces, selectors and excluded namespaces choose; the API server's own Service is never taken", async () => {
     const cluster = await SimulatedCluster.start();
     const set = (namespace: string, name: string, labels: Record<string, string> = {}) =>

@@ -185,6 +185,20 @@ describe("SourceCollector", () => {
     expect(collector.notReady).toBe("no share of the source published yet: can't connect to nats:4222");
   });
 
+  test("says that the log has no room, though it can be reached", async () => {
+    const log = new EmbeddedEntryLog();
+    let full: string | undefined = "maximum bytes exceeded";
+    const entryLog: EntryLog = { ...bound(log), status: () => ({ connected: true, detail: "here", full }) };
+    const { view, collector } = await startScripted({ entryLog });
+    view.read({ a: ["10.0.0.1"] });
+    await expect.poll(() => collector.isSettled, soon).toBe(true);
+    expect(collector.remark).toMatch(
+      /^the entry log has no room for new messages.*: maximum bytes exceeded$/,
+    );
+    full = undefined;
+    expect(collector.remark).toBeUndefined();
+  });
+
   test("deletes no Sidecar under another term than the one under which it found it gone", async () => {
     const log = new EmbeddedEntryLog();
     const deleted: LogRecord[] = [];

@@ -215,7 +215,11 @@ export class SourceCollector {
   get remark(): string | undefined {
     const refused = this.publisher.refusals;
     const [first] = refused;
-    return this.#health.unreadable ?? this.share.problem ?? this.#settlement.remark ?? this.view.remark ??
+    const { full } = this.#entryLog.status();
+    const room = full &&
+      `the entry log has no room for new messages, changes are missing until it may be larger: ${full}`;
+    return this.#health.unreadable ?? room ?? this.share.problem ?? this.#settlement.remark ??
+      this.view.remark ??
       this.#health.empty ??
       (first && `the entry log refuses ${refused.size} resources, for example ${first[0]}: ${first[1]}`);
   }

@@ -110,7 +110,7 @@ export class ClusterFollower implements AsyncDisposable {
 
   /** What is denied, or can't be read now, besides; undefined: nothing. */
   get remark(): string | undefined {
-    return this.#kinds.remark;
+    return this.#kinds.remark ?? this.#missingNamespace;
   }
 
   /** Kinds that the API server has denied from the start. */
@@ -134,6 +134,16 @@ export class ClusterFollower implements AsyncDisposable {
     this.#kinds[Symbol.dispose]();
     for (const kind of this.#kinds) this.#options.records.replace(this.#stageOf(kind), new Map());
     await this.cluster[Symbol.asyncDispose]();
+  }
+
+  /** An API server answers a list of a namespace that doesn't exist like that of an empty one. */
+  get #missingNamespace(): string | undefined {
+    const { source, traits } = this.#options;
+    const missing = this.#isSynced
+      ? source.namespaces.find((name) => this.objects.lacksNamespace(name))
+      : undefined;
+    return missing &&
+      `cluster ${traits.id} has no namespace ${missing}, which k8sSource.namespaces names: create it, or correct the name`;
   }
 
   #stageOf({ name, namespace = "" }: FollowedKind): string {

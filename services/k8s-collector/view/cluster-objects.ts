@@ -97,6 +97,11 @@ export class ClusterObjects implements ClusterFacts {
     return this.#nodes.get(`/${name}`);
   }
 
+  /** True if namespaces are known, and this one isn't among them. */
+  lacksNamespace(name: string): boolean {
+    return this.#namespaces.size > 0 && !this.#namespaces.has(`/${name}`);
+  }
+
   namespace(name: string): KubernetesNamespace | undefined {
     return this.#namespaces.get(`/${name}`);
   }

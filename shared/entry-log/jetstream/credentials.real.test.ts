@@ -1,3 +1,4 @@
+import { nkeys } from "@nats-io/transport-node";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -90,6 +91,35 @@ describe.skipIf(requireReal("nats-server").skip)("credentials that change while 
     );
     await eventually("status", () => entryLog.status().detail.includes("Authorization Violation"));
     expect([...messages, entryLog.status().detail].join()).not.toContain("hunter23");
+  });
+
+  test("an nkey seed that is missing or wrong is named, and the right one is read without a restart", async () => {
+    const right = nkeys.createUser();
+    const config = `authorization { users: [ { nkey: ${right.getPublicKey()} } ] }`;
+    const rig = await startRig({ config });
+    const nkeySeedFile = join(folder(), "seed");
+    const entryLog = rig.openLater({ nkeySeedFile });
+    const said = (text: string) =>
+      eventually(text, () => entryLog.status().detail.includes(`nkey seed file ${nkeySeedFile}${text}`));
+    await said(" can't be read: ENOENT");
+    writeFileSync(nkeySeedFile, nkeys.createUser().getSeed());
+    await said(", which is read again at each attempt (Authorization Violation)");
+    writeFileSync(nkeySeedFile, right.getSeed());
+    await eventually("connected", () => entryLog.status().connected);
+  });
+
+  test("a server without JetStream is named as such, with the remedy", async () => {
+    const rig = await startRig({ jetStream: false });
+    const { log, messages } = recorder();
+    const entryLog = rig.openLater({ log });
+    await eventually("status", () => entryLog.status().detail.includes("offers no JetStream"));
+    expect(entryLog.status()).toMatchObject({
+      connected: false,
+      detail: expect.stringMatching(
+        /this server offers no JetStream.*; add a jetstream block to its config/,
+      ) as unknown,
+    });
+    await eventually("said", () => messages.some((message) => /can't be used: .*no JetStream/.test(message)));
   });
 
   test("an outage is said once at its beginning and once at its end, with how long it was", async () => {

@@ -18,6 +18,16 @@ const nameInUse = 10058;
 /** How often the stream is looked at while nothing else happens, in milliseconds. */
 const lookEveryMs = 2000;
 
+/** The server's own words ("no responders") name neither the cause nor the remedy. */
+const withoutJetStream =
+  "this server offers no JetStream, at least not to our account; add a jetstream block to its configuration, or to the account";
+
+/** The package doesn't export the error's class. 10039: JetStream is off for the account. */
+function isWithoutJetStream(error: unknown): boolean {
+  return (error instanceof Error && error.name === "JetStreamNotEnabled") ||
+    (error instanceof JetStreamApiError && error.code === 10039);
+}
+
 /** How long one request to the JetStream API may take before it is repeated, in milliseconds. */
 const requestTimeoutMs = 2000;
 
@@ -172,7 +182,7 @@ export class StreamWatch {
       this.#problem = "";
       return facts;
     } catch (error) {
-      this.#problem = errorText(error);
+      this.#problem = isWithoutJetStream(error) ? withoutJetStream : errorText(error);
       throw error;
     }
   }
