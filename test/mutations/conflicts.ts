@@ -12,6 +12,7 @@ const regions = "services/aggregator/output-stage/compose/entry-regions.ts";
 const joined = "services/aggregator/output-stage/compose/joined-endpoints.ts";
 const ports = "services/aggregator/output-stage/compose/united-ports.ts";
 const kinds = "services/aggregator/catalogue/kind-cache.ts";
+const delta = "services/aggregator/xds/delta-type.ts";
 const lens = "services/aggregator/catalogue/lens.ts";
 
 /** Faults in what decides which of several entries of one host are served: the aggregator's unit tests notice them. */
@@ -67,14 +68,20 @@ export const conflictFaults: readonly Mutation[] = [
   {
     what: "a host that moves is given away before it is taken over",
     file: gains,
-    find: "[...fresh, ...keeping, ...takersFirst(shifts), ...going]",
-    replace: "[...going, ...takersFirst(shifts), ...keeping, ...fresh]",
+    find: "[...fresh, ...keeping, ...takersFirst(shifts, covered), ...going]",
+    replace: "[...going, ...takersFirst(shifts, covered), ...keeping, ...fresh]",
   },
   {
     what: "a host that is passed on in a chain is given away before it is taken over",
     file: gains,
-    find: "if (haveCommon(other.takes, shift.gives)) visit(other);",
-    replace: "if (other.gives === shift.takes) visit(other);",
+    find: "if (next.done !== true) begin(next.value);",
+    replace: "if (next.done !== true) continue;",
+  },
+  {
+    what: "a host that moved while a client was busy is given away before it is taken over",
+    file: delta,
+    find: "#queueBatch({ partsGainsFirst: parts, removals }: Batch)",
+    replace: "#queueBatch({ parts, removals }: Batch)",
   },
   {
     what: "a made name takes the place of an entry's own",

@@ -25,12 +25,23 @@ export interface CachedResource {
 /** A resource that is composed of entries of several sources. Its bytes may be moved, as they are, to another place. */
 export interface ComposedResource extends CachedResource {
   readonly isComposed: true;
+  /** The hosts that it has endpoints of, see {@link liveHostsOf}. */
+  readonly liveHosts: readonly string[];
   framed: Uint8Array;
 }
 
 /** True for what is composed of several sources' entries. */
 export function isComposed(resource: CachedResource): resource is ComposedResource {
   return "isComposed" in resource;
+}
+
+const noHosts: readonly string[] = [];
+
+/** The hosts of a resource that has endpoints, in lower case; empty for one without, and for other kinds. */
+export function liveHostsOf(resource: CachedResource): readonly string[] {
+  if (isComposed(resource)) return resource.liveHosts;
+  const { claim } = resource;
+  return claim === undefined || claim.isEmpty ? noHosts : claim.hosts;
 }
 
 /** All resources of one kind as one client may see them, ready to be sent. */

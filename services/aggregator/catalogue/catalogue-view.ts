@@ -1,6 +1,6 @@
 import { alternateOf } from "./alternate-version.ts";
 import type { CachedResource } from "./cached-resource.ts";
-import type { ResourceTraits } from "./change-log.ts";
+import type { Origin } from "./change-log.ts";
 import { nameHash } from "./segmented-resources.ts";
 import { isInShard } from "./shards.ts";
 import type { Shard } from "./shards.ts";
@@ -69,8 +69,8 @@ export class CatalogueView {
   }
 
   /** True if a resource of that name and kind of origin is shown, if it shares no host with others. */
-  shows(name: string, traits: ResourceTraits): boolean {
-    return this.#isWanted(traits) && this.couldShow(name);
+  shows(name: string, origin: Origin): boolean {
+    return this.#isWanted(origin) && this.couldShow(name);
   }
 
   /** True if the resource is looked at in this view. Conflicts are decided among those, and then {@link couldShow}. */
@@ -78,7 +78,7 @@ export class CatalogueView {
     return this.#isWanted(resource) && this.#hasNamespaceOf(resource.name);
   }
 
-  #isWanted({ registry, revision }: ResourceTraits): boolean {
+  #isWanted({ registry, revision }: Origin): boolean {
     if (this.#registries.size > 0 && !this.#registries.has(registry)) return false;
     return revision === undefined || this.#revisions.size === 0 || this.#revisions.has(revision);
   }

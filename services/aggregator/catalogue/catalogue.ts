@@ -1,4 +1,6 @@
 import type { ResourceKind } from "../../../shared/model/manifest.ts";
+import { gainsFirst } from "../conflicts/gains-first.ts";
+import { liveHostsOf } from "./cached-resource.ts";
 import type { CachedResource } from "./cached-resource.ts";
 import type { ResourceCache } from "./cache.ts";
 import type { CatalogueView } from "./catalogue-view.ts";
@@ -24,6 +26,11 @@ export interface Batch {
   readonly position: string;
   /** In the order of their changes. Shared by all clients of the view, so that their encoding can be, too. */
   readonly parts: readonly (readonly CachedResource[])[];
+  /**
+   * The same resources, and the very same parts where there is one: what takes a host over comes before what gives it
+   * away, see {@link gainsFirst}, also over several changes. For clients that are sent one part after the other.
+   */
+  readonly partsGainsFirst: readonly (readonly CachedResource[])[];
   readonly removals: readonly Removal[];
 }
 
@@ -53,7 +60,7 @@ export const emptyCatalogue: KindCatalogue = {
   get: () => undefined,
 };
 
-const nothing: Batch = { to: 0, position: "0", parts: [], removals: [] };
+const nothing: Batch = { to: 0, position: "0", parts: [], partsGainsFirst: [], removals: [] };
 
 /** Batches of one view since the last change of a kind. */
 interface Memo {
@@ -115,7 +122,7 @@ export class Catalogue {
     const memo = this.#memo(kind, view);
     let batch = memo.everything?.deref();
     if (batch === undefined) {
-      batch = this.#batch(kind, [...this.#cache.allShown(kind, view)], []);
+      batch = this.#batch(kind, [...this.#cache.allShown(kind, view)], new Map(), []);
       memo.everything = new WeakRef(batch);
     }
     return batch;
@@ -145,26 +152,44 @@ export class Catalogue {
       last.set(name, { before: earlier === undefined ? before : earlier.before, position });
     }
     const resources: CachedResource[] = [];
+    /** The hosts that the resources had endpoints of, by name. */
+    const earlier = new Map<string, readonly string[]>();
     const removals: Removal[] = [];
     for (const [name, { before, position }] of last) {
       const resource = this.#cache.shown(kind, view, name);
       if (resource !== undefined) {
-        if (resource.version !== before?.version) resources.push(resource);
+        if (resource.version === before?.version) continue;
+        resources.push(resource);
+        if (before !== undefined) earlier.set(name, before.liveHosts);
       } else if (before !== undefined) {
         const revisioned = before.revision !== undefined ||
           this.#cache.get(kind, name)?.revision !== undefined;
         removals.push({ name, position, revisioned });
       }
     }
-    return this.#batch(kind, resources, removals);
+    return this.#batch(kind, resources, earlier, removals);
   }
 
-  #batch(kind: ResourceKind, resources: readonly CachedResource[], removals: readonly Removal[]): Batch {
+  #batch(
+    kind: ResourceKind,
+    resources: readonly CachedResource[],
+    earlier: ReadonlyMap<string, readonly string[]>,
+    removals: readonly Removal[],
+  ): Batch {
     const cache = this.#cache;
+    const parts = partsOf(resources, this.#maxPartBytes);
+    const hostsOf = (resource: CachedResource) => ({
+      before: earlier.get(resource.name),
+      after: liveHostsOf(resource),
+    });
     return {
       to: cache.head(kind),
       position: cache.position(kind),
-      parts: partsOf(resources, this.#maxPartBytes),
+      parts,
+      // All of one part arrives at once, and of what is new nothing gives a host away.
+      partsGainsFirst: parts.length > 1 && earlier.size > 0
+        ? partsOf(gainsFirst(resources, hostsOf), this.#maxPartBytes)
+        : parts,
       removals,
     };
   }

@@ -1,8 +1,14 @@
-/** What has to be remembered of a resource's earlier state to tell who saw it; not its bytes. */
-export interface ResourceTraits {
-  readonly version: string;
+/** What filters look at, besides the name. */
+export interface Origin {
   readonly registry: string;
   readonly revision: string | undefined;
+}
+
+/** What has to be remembered of a resource's earlier state to tell who saw it, and which hosts moved; not its bytes. */
+export interface ResourceTraits extends Origin {
+  readonly version: string;
+  /** The hosts that it had endpoints of, in a list that the resource has, too. */
+  readonly liveHosts: readonly string[];
 }
 
 /** One change of what is served under a name. */

@@ -2,6 +2,7 @@ import { ConflictBook } from "../conflicts/conflict-book.ts";
 import type { ConflictListener, Group, Regrouping } from "../conflicts/conflict-book.ts";
 import type { ConflictRules } from "../conflicts/conflict-rules.ts";
 import { gainsFirst } from "../conflicts/gains-first.ts";
+import { liveHostsOf } from "./cached-resource.ts";
 import type { CachedResource, Snapshot } from "./cached-resource.ts";
 import type { CatalogueView } from "./catalogue-view.ts";
 import { ChangeLog, everyView, unlimitedViews } from "./change-log.ts";
@@ -142,7 +143,7 @@ export class KindCache {
     let isChanged = false;
     const replaced = Array.from(now.values(), (after) => ({ before: this.served.get(after.name), after }));
     const gone = before.flatMap(({ served }) => served.filter(({ name }) => !now.has(name)));
-    for (const { before, after } of gainsFirst(replaced)) {
+    for (const { before, after } of gainsFirst(replaced, hostsOf)) {
       if (this.#serve(after, before, cursor, unlimitedViews)) isChanged = true;
     }
     for (const resource of gone) {
@@ -198,6 +199,7 @@ export class KindCache {
       version: previous.version,
       registry: previous.registry,
       revision: previous.revision,
+      liveHosts: liveHostsOf(previous),
     };
     this.log.append(name, cursor, before, this.served.size, audience);
   }
@@ -207,4 +209,10 @@ export class KindCache {
     this.endpoints += sign * resource.endpoints;
     if (resource.revision !== undefined) this.revisioned += sign;
   }
+}
+
+function hostsOf(
+  { before, after }: { readonly before: CachedResource | undefined; readonly after: CachedResource },
+) {
+  return { before: before && liveHostsOf(before), after: liveHostsOf(after) };
 }

@@ -1,5 +1,6 @@
 import type { Group, Regrouping } from "../conflicts/conflict-book.ts";
 import { gainsFirst } from "../conflicts/gains-first.ts";
+import { liveHostsOf } from "./cached-resource.ts";
 import type { CachedResource } from "./cached-resource.ts";
 import type { CatalogueView } from "./catalogue-view.ts";
 
@@ -73,7 +74,11 @@ export class Lens {
       new Set([...now.keys(), ...was.keys()]),
       (name) => ({ name, before: was.get(name), after: now.get(name) }),
     );
-    return gainsFirst(replaced).filter(({ before, after }) => before?.version !== after?.version);
+    const hostsOf = ({ before, after }: (typeof replaced)[number]) => ({
+      before: before && liveHostsOf(before),
+      after: after && liveHostsOf(after),
+    });
+    return gainsFirst(replaced, hostsOf).filter(({ before, after }) => before?.version !== after?.version);
   }
 
   #enter(group: Group, cursor: string): readonly CachedResource[] {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { liveHostsOf } from "../catalogue/cached-resource.ts";
 import { resourceOf } from "./conflict-rig.ts";
 import type { RigEntry } from "./conflict-rig.ts";
 import { gainsFirst } from "./gains-first.ts";
@@ -19,7 +20,10 @@ const empty = { endpoints: [] };
 
 describe("of the replacements of one regrouping", () => {
   const order = (...replacements: ReturnType<typeof replacement>[]) =>
-    gainsFirst(replacements).map(({ name }) => name);
+    gainsFirst(replacements, ({ before, after }) => ({
+      before: before && liveHostsOf(before),
+      after: after && liveHostsOf(after),
+    })).map(({ name }) => name);
 
   test("what takes a host over comes before what gives it away", () => {
     expect(order(replacement("gives", both, two), replacement("takes", two, both))).toEqual([
@@ -42,6 +46,14 @@ describe("of the replacements of one regrouping", () => {
   test("what gets endpoints comes before what becomes empty", () => {
     expect(order(replacement("empties", one, { ...one, ...empty }), replacement("fills", two, both)))
       .toEqual(["fills", "empties"]);
+  });
+
+  test("who gives a host away that another one has anyway need not wait for who takes it", () => {
+    expect(order(
+      replacement("takes", two, one),
+      replacement("passes", one, two),
+      replacement("comes", undefined, two),
+    )).toEqual(["comes", "takes", "passes"]);
   });
 
   test("what is new comes first, what goes last", () => {

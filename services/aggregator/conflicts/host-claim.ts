@@ -20,7 +20,7 @@ export function hostClaimOf(manifest: Manifest): HostClaim | undefined {
   return {
     hosts: hostsOf(spec.hosts),
     scope: scopeOf(spec.exportTo, metadata.namespace),
-    isEmpty: isEmpty(spec),
+    isEmpty: hasNoEndpoints(spec),
   };
 }
 
@@ -65,6 +65,11 @@ export function isSeenWherever(a: Audience, b: Audience): boolean {
   return a.scope.split(",").every((name) => names.has(name));
 }
 
-function isEmpty({ resolution, workloadSelector, endpoints }: ServiceEntrySpec): boolean {
+/** True for an entry of a source that has no endpoints, and can get none from elsewhere. */
+export function isEmpty({ claim }: { readonly claim?: HostClaim | undefined }): boolean {
+  return claim?.isEmpty === true;
+}
+
+function hasNoEndpoints({ resolution, workloadSelector, endpoints }: ServiceEntrySpec): boolean {
   return resolution === "STATIC" && workloadSelector === undefined && (endpoints ?? []).length === 0;
 }

@@ -2,6 +2,7 @@ import { compareCodePoints, repairLabelValue } from "../../../shared/istio/mod.t
 import type { CachedResource, ComposedResource } from "../catalogue/cached-resource.ts";
 import { composeEntry } from "../output-stage/compose/compose-entry.ts";
 import type { EntryReader } from "./entry-reader.ts";
+import { isEmpty } from "./host-claim.ts";
 import type { NamedPart } from "./settlement.ts";
 
 /**
@@ -41,6 +42,7 @@ function servedPart(
   const { subject, registry, source, revision } = identity;
   const resource: ComposedResource = {
     isComposed: true,
+    liveHosts: contents.every(isEmpty) ? noHosts : sharedHosts(part),
     subject,
     registry,
     source,
@@ -52,6 +54,13 @@ function servedPart(
     framed: composed.framed,
   };
   return resource;
+}
+
+const noHosts: readonly string[] = [];
+
+/** The list that the entry holds anyway, if it has the same hosts: that is one less for nearly all. */
+function sharedHosts({ hosts, identity: { claim } }: NamedPart): readonly string[] {
+  return claim?.hosts.length === hosts.length ? claim.hosts : hosts;
 }
 
 /** What the label of an endpoint says of its source: a label's value holds no slash. */

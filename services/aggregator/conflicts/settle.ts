@@ -5,7 +5,7 @@ import type { EntryReader } from "./entry-reader.ts";
 import type { EntryBytes, EntryPort } from "../output-stage/compose/entry-bytes.ts";
 import { addPorts, whyNotOneEntry } from "../output-stage/compose/united-ports.ts";
 import type { ConflictMode, ConflictRules } from "./conflict-rules.ts";
-import { areSeenTogether, isSeenWherever } from "./host-claim.ts";
+import { areSeenTogether, isEmpty, isSeenWherever } from "./host-claim.ts";
 import type { Audience } from "./host-claim.ts";
 import { namedParts } from "./part-names.ts";
 import type { Contest, LeftOut, Outcome, Part, Settlement } from "./settlement.ts";
@@ -105,8 +105,6 @@ function settleHost(
   }
   return { served: kept, leftOut, outcome };
 }
-
-const isEmpty = ({ claim }: CachedResource) => claim?.isEmpty === true;
 
 function whyNotPreferred(peer: CachedResource): string {
   return isEmpty(peer) ? "has no endpoints" : "comes after the one that is served";

@@ -254,7 +254,7 @@ export class DeltaType implements TypeStatus {
     this.#position = catalogue.position;
   }
 
-  #queueBatch({ parts, removals }: Batch): void {
+  #queueBatch({ partsGainsFirst: parts, removals }: Batch): void {
     // Nearly always: everything, as it is, in the arrays that all clients share.
     if (this.#isWildcard && this.#refusals.size === 0 && this.#gone.size === 0) {
       this.#queue.push(...parts);

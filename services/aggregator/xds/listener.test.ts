@@ -21,9 +21,7 @@ function shown(listener: Partial<ListenerProfile>, metadata: JsonObject): string
     "c/y",
     "zookeeper",
   ]] as const;
-  return resources.filter(([name, registry]) =>
-    view.shows(name, { registry, revision: undefined, version: "v" })
-  )
+  return resources.filter(([name, registry]) => view.shows(name, { registry, revision: undefined }))
     .map(([name]) => name);
 }
 

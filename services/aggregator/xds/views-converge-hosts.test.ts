@@ -46,8 +46,8 @@ const scopes: readonly Partial<ViewScope>[] = [
 const modes: readonly ConflictMode[] = ["merge", "prefer", "separate"];
 const partBytes = 400;
 
-function worldOf(mode: ConflictMode): World {
-  return new World(partBytes, {
+function worldOf(mode: ConflictMode, maxPartBytes = partBytes): World {
+  return new World(maxPartBytes, {
     rules: new ConflictRules({ mode, order: [], hosts: [], hidesEmpty: true }),
   });
 }
@@ -161,6 +161,72 @@ describe("with hosts in common, each client's view", { timeout: 120_000 }, () =>
       { numRuns: 200 },
     );
   });
+
+  test("has an entry of each host that stays, after each single response of a long backlog", () => {
+    fc.assert(
+      fc.property(
+        steps,
+        fc.constantFrom(...scopes),
+        fc.constantFrom("merge", "prefer"),
+        (steps, scope, mode) => {
+          const world = worldOf(mode, 1);
+          const client = new DeltaClient(world, { maxMessageBytes: 1 }, scope);
+          client.request(entries);
+          client.settle();
+          const hosts = new Map<string, ReadonlySet<string>>();
+          // Hosts that were there all the time since the client had everything.
+          let staying = hostsIn(world, scope, hosts);
+          const ack = () => {
+            client.ack();
+            const held = [...client.held(entries)].flatMap(([name, version]) => [
+              ...hosts.get(`${name}=${version}`) ?? [],
+            ]);
+            for (const host of staying) expect(held).toContain(host);
+            if (client.inbox.length === 0) staying = hostsIn(world, scope, hosts);
+          };
+          for (const each of steps) {
+            if (change(world, withChainedHosts(each))) {
+              staying = staying.intersection(hostsIn(world, scope, hosts));
+              client.change();
+            } else if (client.inbox.length > 0) ack();
+            if (client.inbox.length === 0) staying = hostsIn(world, scope, hosts);
+          }
+          while (client.inbox.length > 0) ack();
+          expect(client.content(entries)).toEqual(world.content("ServiceEntry", scope));
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
+
+test("a client that was busy gets a host's new entry before the old one gives it away", () => {
+  const world = worldOf("merge", 1);
+  const one = { registry: "eureka", name: "one", hosts: ["h1.shop", "h3.shop"] };
+  const other = { registry: "nacos", name: "other", hosts: ["h1.shop", "h2.shop"] };
+  for (const entry of [one, other]) world.putEntry(entry);
+  const client = new DeltaClient(world, { maxMessageBytes: 1 });
+  client.request(entries);
+  client.settle();
+  const hosts = new Map<string, ReadonlySet<string>>();
+  const known = () => hostsIn(world, {}, hosts);
+  expect([...known()].sort()).toEqual(["h1.shop", "h2.shop", "h3.shop"]);
+  world.putEntry({ registry: "zookeeper", hosts: ["h4.shop"] });
+  client.change();
+  // The second takes the host over, the first gives it away, and then the second changes once more.
+  world.putEntry({ ...one, hosts: ["h3.shop"] });
+  known();
+  world.putEntry({ ...other, endpoints: ["10.0.0.9"] });
+  known();
+  client.ack();
+  while (client.inbox.length > 0) {
+    client.ack();
+    const held = [...client.held(entries)].flatMap(([name, version]) => [
+      ...hosts.get(`${name}=${version}`) ?? [],
+    ]);
+    expect(held).toContain("h1.shop");
+  }
+  expect(client.content(entries)).toEqual(world.content());
 });
 
 /** The step with the hosts that an entry of its namespace has in all steps; another namespace shares one of them. */
@@ -170,6 +236,24 @@ function withOwnHosts(each: Step): Step {
   const hosts = namespace === "a" ? ["h1.shop"] : registry === "nacos" ? ["h1.shop", "h2.shop"] : ["h2.shop"];
   return { ...each, entry: { ...each.entry, hosts, ports: [http80] } };
 }
+
+/** The step with hosts that an entry of its registry and namespace has in all steps: each shares some with others. */
+function withChainedHosts(each: Step): Step {
+  if (!("entry" in each)) return each;
+  const { namespace = "", registry = "" } = each.entry;
+  const hosts = chainedHosts[`${registry} ${namespace}`] ?? [];
+  // With a name for each, since names that change hands may swap their hosts.
+  return { ...each, entry: { ...each.entry, name: registry, hosts, ports: [http80] } };
+}
+
+const chainedHosts: Readonly<Record<string, readonly string[]>> = {
+  "eureka a": ["h1.shop"],
+  "eureka b": ["h2.shop"],
+  "nacos a": ["h1.shop", "h3.shop"],
+  "nacos b": ["h1.shop", "h2.shop"],
+  "zookeeper a": ["h3.shop"],
+  "zookeeper b": ["h2.shop", "h3.shop"],
+};
 
 /** The hosts that are served with endpoints. Enters into `known` those of each resource by its name and version. */
 function hostsIn(

@@ -88,19 +88,26 @@ function differenceOf(was: EntryRegions, now: EntryRegions): Difference | undefi
   }
   const goes = hasWas ? contentsFrom(inWas) : [];
   const comes = hasNow ? contentsFrom(inNow) : [];
-  while (goes.length > 0 && comes.length > 0 && goes.at(-1)?.equals(comes.at(-1) ?? nothing) === true) {
+  for (
+    let a = goes.at(-1), b = comes.at(-1);
+    a !== undefined && b !== undefined;
+    a = goes.at(-1), b = comes.at(-1)
+  ) {
+    if (!areSameBytes(was.bytes, a.from, a.to, now.bytes, b.from, b.to)) break;
     goes.pop();
     comes.pop();
   }
-  return goes.length + comes.length > fewEndpoints ? undefined : { goes, comes };
+  if (goes.length + comes.length > fewEndpoints) return undefined;
+  return {
+    goes: goes.map((range) => bytesOf(was, range)),
+    comes: comes.map((range) => bytesOf(now, range)),
+  };
 }
 
-const nothing = Buffer.alloc(0);
-
-/** The contents of the present field and all behind it. */
-function contentsFrom(reader: WireReader): Buffer[] {
-  const all: Buffer[] = [];
-  do all.push(reader.bytes.subarray(reader.from, reader.to)); while (reader.next());
+/** Where the contents of the present field and all behind it stand. */
+function contentsFrom(reader: WireReader): Range[] {
+  const all: Range[] = [];
+  do all.push({ from: reader.from, to: reader.to }); while (reader.next());
   return all;
 }
 

@@ -86,9 +86,19 @@ function contentVersion(
   return contentHash([body, text]);
 }
 
+let scratch = Buffer.allocUnsafe(64 * 1024);
+
 /** The version of a content that is given in pieces. */
 export function contentHash(pieces: readonly Uint8Array[]): string {
-  return hash("sha256", Buffer.concat(pieces), "base64url").slice(0, versionLength);
+  let bytes = 0;
+  for (const { length } of pieces) bytes += length;
+  if (bytes > scratch.length) scratch = Buffer.allocUnsafe(2 * bytes);
+  let to = 0;
+  for (const piece of pieces) {
+    scratch.set(piece, to);
+    to += piece.length;
+  }
+  return hash("sha256", scratch.subarray(0, bytes), "base64url").slice(0, versionLength);
 }
 
 /**

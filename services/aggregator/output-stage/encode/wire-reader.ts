@@ -28,7 +28,7 @@ export class WireReader {
     if (this.#at >= this.#end) return false;
     this.start = this.#at;
     const tag = this.#varint();
-    this.field = Math.floor(tag / 8);
+    this.field = tag >>> 3;
     this.value = this.#varint();
     switch (tag & 7) {
       case 0:
@@ -61,6 +61,12 @@ export class WireReader {
   }
 
   #varint(): number {
+    const first = this.bytes[this.#at] ?? 0;
+    // Nearly every tag and length.
+    if (first < 0x80) {
+      this.#at++;
+      return first;
+    }
     let value = 0;
     for (let factor = 1;; factor *= 0x80) {
       const byte = this.bytes[this.#at++] ?? 0;
