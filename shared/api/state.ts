@@ -29,6 +29,10 @@ export const SourceState = z.object({
   resources: z.int(),
   unconfirmed: z.int(),
   held: z.int(),
+  unsettled: z.array(z.string()).meta({
+    description:
+      "Collectors that live and haven't published their share: until they have, there is no new marker",
+  }),
   collectors: z.array(CollectorState),
 });
 export type SourceState = z.infer<typeof SourceState>;

@@ -112,8 +112,13 @@ describe("the sync marker", () => {
     await expect.poll(changed, soon).toBe(owned);
     expect(await markersOf(other.entryLog)).toBe(before);
     expect(collector.isSettled).toBe(false);
+    // Aggregators learn of it from the lease.
+    const { share } = collector;
+    const lease = () => share.living.find(({ member }) => member === share.member);
+    await expect.poll(lease, soon).toMatchObject({ unsettled: [other.name], stuck: [] });
     await other.settle(term);
     await expect.poll(() => collector.isSettled, soon).toBe(true);
+    await expect.poll(lease, soon).toMatchObject({ unsettled: [] });
     expect(await markersOf(other.entryLog)).toBeGreaterThan(before);
   });
 

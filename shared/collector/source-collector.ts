@@ -269,6 +269,7 @@ export class SourceCollector {
       settledTerm: this.#progress.isSettled ? this.share.term?.id ?? "" : "",
       published: this.#state.size,
       held: this.publisher.held().size,
+      stuck: [...this.#settlement.stuck],
     };
   }
 

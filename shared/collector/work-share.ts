@@ -33,7 +33,7 @@ export interface Share {
 /** The contents of a lease besides its name and time. */
 export type LeaseReport = Pick<
   CollectorLease,
-  "state" | "lastReadAt" | "error" | "failingSince" | "settledTerm" | "published" | "held"
+  "state" | "lastReadAt" | "error" | "failingSince" | "settledTerm" | "published" | "held" | "stuck"
 >;
 
 /** Options of a work share. */
@@ -199,6 +199,7 @@ export class WorkShare implements Share {
       version,
       startedAt: this.#startedAt,
       ...report(),
+      unsettled: [...this.unsettled],
     };
     const data = Buffer.from(JSON.stringify(lease));
     const subject = leaseSubject(bucket.root, registry, source, member);

@@ -55,6 +55,10 @@ describe("commands that ask the debug API", () => {
     await expect.poll(async () => (await run("sources", "--api", api)).out).toMatch(
       /^eureka +synced +1 .* one /m,
     );
+    await rig.renew(leaseOf("one", { unsettled: ["one"] }));
+    await expect.poll(async () => (await run("sources", "--api", api)).out).toMatch(
+      /^eureka +synced +1 .* 20\d\d-\S+Z +one \(share not published\) /m,
+    );
   });
 
   test("conflicts: a host in two sources, and what is served of it", async () => {

@@ -10,9 +10,14 @@ import { clientName } from "./holders.ts";
 /** All sources, with the replicas of their collectors. */
 export function allSources({ overview }: Pick<ApiOptions, "overview">): SourceState[] {
   return overview.names.map((name) => {
-    const { collectors, ...status } = overview.status(name);
+    const { collectors, unsettled, ...status } = overview.status(name);
     const key = sourceKey(name.registry, name.source);
-    return { key, ...status, collectors: collectors.map((collector) => ({ ...collector })) };
+    return {
+      key,
+      ...status,
+      unsettled: [...unsettled],
+      collectors: collectors.map((collector) => ({ ...collector })),
+    };
   });
 }
 

@@ -34,6 +34,8 @@ export interface SourceStatus extends SourceName {
   readonly unconfirmed: number;
   /** Resources that this aggregator holds. */
   readonly held: number;
+  /** Collectors that live and haven't published their share: until they have, there is no new marker. */
+  readonly unsettled: readonly string[];
   readonly collectors: readonly CollectorStatus[];
 }
 
@@ -99,6 +101,7 @@ export class SourceOverview {
       resources: this.#counts.get(key)?.resources ?? 0,
       unconfirmed: doubts.length - held,
       held,
+      unsettled: this.#unsettled(name, "unsettled"),
       collectors: collectors.of(name).map((collector) => this.#collector(collector)),
     };
   }
@@ -126,6 +129,12 @@ export class SourceOverview {
       return `${key} is missing, its waitTime is over: ${problem ?? "it hasn't been read completely yet"}`;
     }
     if (problem !== undefined) return `${key}: ${problem}`;
+    const stuck = this.#unsettled(name, "stuck");
+    if (stuck.length > 0) {
+      return `${key}: no sync marker: ${
+        stuck.join(", ")
+      } hasn't published its share; see its log, or restart it`;
+    }
     const held = heldIn(ingest.doubtsOf(name).values());
     return held === 0
       ? undefined
@@ -153,6 +162,13 @@ export class SourceOverview {
       } ${seconds} s ago`;
     }
     return listeningMs < missingAfterMs ? undefined : "no collector has given a sign yet";
+  }
+
+  /** The living collectors of a source that one of the others says this of. One that is lost gets no share any more. */
+  #unsettled(name: SourceName, how: "unsettled" | "stuck"): readonly string[] {
+    const live = this.#options.collectors.of(name).filter(({ status }) => status === "live");
+    const named = new Set(live.flatMap(({ lease }) => lease[how] ?? []));
+    return live.map(({ lease }) => lease.member).filter((member) => named.has(member)).sort();
   }
 
   #collector(collector: KnownCollector): CollectorStatus {

@@ -80,6 +80,26 @@ describe("a source's collectors", () => {
     expect(logged("a collector of eureka gives no sign any more")).toHaveLength(1);
   });
 
+  test("that live and don't publish their share are named, and after a while somebody is told", async () => {
+    const { get, publish, renew, aggregator } = await start();
+    const sources = async () => JSON.parse((await get("/meshregistry/sources")).text);
+    await publish(entryRecord("a"), markerRecord());
+    await aggregator.gate.opened;
+    // One that gave its lease back has no share, and an older program says nothing.
+    const stop = beating(renew, leaseOf("one", { unsettled: ["one", "two", "gone"] }));
+    const stopOther = beating(renew, leaseOf("two"));
+    await expect.poll(sources, soon).toMatchObject({
+      sources: { eureka: { remark: null, marker: { entries: 1 }, unsettled: ["one", "two"] } },
+    });
+    stop();
+    const stopStuck = beating(renew, leaseOf("one", { unsettled: ["two"], stuck: ["two"] }));
+    const remark = "eureka: no sync marker: two hasn't published its share; see its log, or restart it";
+    await expect.poll(sources, soon).toMatchObject({ sources: { eureka: { remark, unsettled: ["two"] } } });
+    expect((await get("/meshregistry/ready")).text).toBe(remark);
+    stopStuck();
+    stopOther();
+  });
+
   test("that can't read their registry are named by readiness, before and after the gate opens", async () => {
     const { get, publish, renew, logged, aggregator } = await start();
     const failing = { error: "ECONNREFUSED 127.0.0.1:1", failingSince: "2026-01-01T00:00:00Z" };

@@ -16,6 +16,9 @@ export const Source = z.looseObject({
   resources: z.number(),
   unconfirmed: z.number(),
   held: z.number(),
+  /** Absent: an older aggregator. */
+  marker: z.looseObject({ at: z.string() }).nullish(),
+  unsettled: z.array(z.string()).default([]),
   collectors: z.array(Collector),
 });
 export type Source = z.infer<typeof Source>;

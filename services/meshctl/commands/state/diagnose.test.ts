@@ -10,6 +10,7 @@ const source: Source = {
   resources: 12,
   unconfirmed: 0,
   held: 0,
+  unsettled: [],
   collectors: [{ member: "one", status: "live", error: null, held: 0 }],
 };
 
