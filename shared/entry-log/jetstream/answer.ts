@@ -70,3 +70,11 @@ export function parseAnswer(data: Uint8Array): Answer | undefined {
   const count = "count" in answer && typeof answer.count === "number" ? answer.count : 1;
   return { type: "stored", sequence: answer.seq, batch, count };
 }
+
+/** The longest pause, in milliseconds, after the leader was busy with what concerns the same subject. */
+const longestBusyMs = 50;
+
+/** How long to wait, in milliseconds, after the leader was busy so many times in a row: random, so that replicas differ. */
+export function busyPauseMs(times: number): number {
+  return Math.min(longestBusyMs, 2 ** Math.min(times, 6)) * (0.5 + Math.random() / 2);
+}

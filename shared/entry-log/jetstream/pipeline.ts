@@ -2,7 +2,7 @@ import { createInbox, PermissionViolationError } from "@nats-io/transport-node";
 import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
 import { errorText, MeshError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/log.ts";
-import { parseAnswer, reactionTo } from "./answer.ts";
+import { busyPauseMs, parseAnswer, reactionTo } from "./answer.ts";
 import type { Acknowledgement, Answer } from "./answer.ts";
 import type { NatsLink } from "./connection.ts";
 import { InFlight } from "./in-flight.ts";
@@ -17,9 +17,6 @@ const deadAfterMs = 15_000;
 
 /** How long nothing is sent after the server had no stream for us. */
 const holdMs = 250;
-
-/** The longest pause, in milliseconds, after the leader was busy with what concerns the same subject. */
-const longestBusyMs = 50;
 
 /** What a pipeline needs to know of the world. */
 export interface PipelineOptions {
@@ -209,8 +206,7 @@ export class Pipeline implements Disposable {
     if (reaction === "leaderless") return this.#onNoStream(unit);
     if (reaction === "busy") {
       this.#busyCount++;
-      const longestMs = Math.min(longestBusyMs, 2 ** Math.min(this.#busyCount, 6));
-      return this.#retryAfter(unit, longestMs * (0.5 + Math.random() / 2));
+      return this.#retryAfter(unit, busyPauseMs(this.#busyCount));
     }
     if (unit.batch !== undefined && reaction !== "outdated") return this.#retryAlone(unit);
     this.#inFlight.delete(unit);
