@@ -187,6 +187,35 @@ test(
   },
 );
 
+test(
+  "shards together show what there is without them: each entry once, whatever it is made of",
+  patient,
+  () => {
+    const many = 5;
+    const shards = Array.from(
+      { length: many },
+      (_, index) => new CatalogueView({ ...CatalogueView.everything.scope, shard: { index, of: many } }),
+    );
+    fc.assert(
+      fc.property(entries, fc.array(entry, { maxLength: 4 }), rules, (given, later, rules) => {
+        const cache = new ResourceCache({ rules });
+        const shown = () => shards.flatMap((shard) => content(cache, shard).shown).sort();
+        for (const each of given) cache.put("ServiceEntry", resourceOf(each));
+        expect(shown()).toEqual(content(cache, CatalogueView.everything).shown);
+        for (const each of later) {
+          cache.put("ServiceEntry", resourceOf({ ...each, sequence: 2 }));
+          expect(shown()).toEqual(content(cache, CatalogueView.everything).shown);
+        }
+        for (const each of [...later, ...given]) {
+          cache.delete("ServiceEntry", subjectOf(each), "s-000005");
+          expect(shown()).toEqual(content(cache, CatalogueView.everything).shown);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  },
+);
+
 const endpoint: fc.Arbitrary<WorkloadEntry> = fc.record({
   address: fc.constantFrom("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.10", "10.0.0.11"),
   ports: fc.constantFrom({}, { "http-80": 8080 }, { "http-80": 9090 }, { web: 8080 }),

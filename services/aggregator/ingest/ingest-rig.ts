@@ -7,6 +7,7 @@ import { encodeSubject, syncMarkerSubject } from "../../../shared/model/subject.
 import { createSyncMarker } from "../../../shared/model/sync-marker.ts";
 import { createLogger } from "../../../shared/runtime/log.ts";
 import { ResourceCache } from "../catalogue/cache.ts";
+import type { ResourceCacheOptions } from "../catalogue/cache.ts";
 import { AggregatorMetrics } from "../metrics.ts";
 import { StreamIngest } from "./ingest.ts";
 import type { IngestOptions } from "./ingest-options.ts";
@@ -66,7 +67,7 @@ export function markerRecord(registry = "eureka", subjectRegistry = registry): L
 
 /** An aggregator's ingest that follows an entry log until the test ends. */
 export class IngestRig {
-  readonly cache = new ResourceCache();
+  readonly cache: ResourceCache;
   readonly gate: SyncGate;
   readonly ingest: StreamIngest;
   readonly metrics = new Registry();
@@ -78,9 +79,10 @@ export class IngestRig {
 
   constructor(
     entryLog: EntryLog = new EmbeddedEntryLog(),
-    options: Pick<IngestOptions, "earlier" | "now"> = {},
+    { rules, ...options }: Pick<IngestOptions, "earlier" | "now"> & ResourceCacheOptions = {},
   ) {
     this.entryLog = entryLog;
+    this.cache = new ResourceCache(rules === undefined ? {} : { rules });
     this.gate = new SyncGate(
       ["eureka", "zookeeper"].map((registry) => ({ registry, source: "default", waitTimeMs: 0 })),
     );
