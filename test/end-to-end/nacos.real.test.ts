@@ -3,7 +3,7 @@ import type { ServiceName } from "../../shared/nacos/nacos.ts";
 import { NacosProvider } from "../../shared/nacos/provider-rig.ts";
 import { requireReal } from "../servers/find.ts";
 import { startNacosApp } from "../servers/nacos-app.ts";
-import { startNacos } from "../servers/nacos.ts";
+import { startNacos, startRnacos } from "../servers/nacos.ts";
 import type { NacosServer } from "../servers/nacos.ts";
 import { DeltaObserver } from "./delta-observer.ts";
 import { startService } from "./services.ts";
@@ -16,11 +16,12 @@ const at = (number: number) => ({ ip: `10.0.0.${number}`, port: 8080 });
 const hostOf = ({ name }: ServiceName) => `${name}.nacos.svc.cluster.local`;
 
 const servers = [
-  { name: "nacos-3", start: () => startNacos({ line: "3" }) },
-  { name: "nacos-2", start: () => startNacos({ line: "2" }) },
+  { name: "nacos-3", start: () => startNacos({ line: "3" }), isNacos: true },
+  { name: "nacos-2", start: () => startNacos({ line: "2" }), isNacos: true },
+  { name: "rnacos", start: startRnacos, isNacos: false },
 ] as const;
 
-for (const { name, start } of servers) {
+for (const { name, start, isNacos } of servers) {
   const { skip } = requireReal(name);
 
   describe.skipIf(skip)(`From a real ${name} to a Delta client`, () => {
@@ -45,7 +46,7 @@ for (const { name, start } of servers) {
     afterAll(() => stack.disposeAsync());
 
     const shown = (service: ServiceName) => observer.view.get(hostOf(service));
-    const open = () => NacosProvider.open(server.address);
+    const open = () => NacosProvider.open(server.address, { isNacos });
 
     test("instances come, change, scale to zero and come back", { timeout: 300_000 }, async () => {
       const provider = stack.use(await open());

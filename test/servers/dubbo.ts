@@ -47,8 +47,10 @@ export interface DubboProtocol {
 interface DubboApplicationOptions {
   /** Default: 3.3. */
   readonly version?: DubboVersion;
-  /** `host:port` of the registry. */
-  readonly zookeeper: string;
+  /** `host:port` of a ZooKeeper; undefined: it isn't registered in one. */
+  readonly zookeeper?: string;
+  /** `host:port` of a Nacos; undefined: it isn't registered in one. */
+  readonly nacos?: string;
   /** Name of the application. */
   readonly application: string;
   /** The registry's root, without a slash. Default: `dubbo`. */
@@ -99,7 +101,7 @@ export async function startDubboProvider(options: DubboProviderOptions): Promise
     ...(options.simplified === true ? ["simplified=true"] : []),
   ];
   if (options.metadataType !== undefined) settings.push(`metadata-type=${options.metadataType}`);
-  if (options.metadataType === "remote") settings.push(`metadata-report=${registryUrl(options)}`);
+  if (options.metadataType === "remote") settings.push(`metadata-report=${registryUrls(options)[0]}`);
   return await start(options, settings, ports);
 }
 
@@ -151,7 +153,7 @@ async function start(
         "shop.DubboApp",
         `ready-file=${readyFile}`,
         `application=${options.application}`,
-        `registry=${registryUrl(options)}`,
+        ...registryUrls(options).map((url) => `registry=${url}`),
         ...(mode === undefined ? [] : [`register-mode=${mode}`]),
         ...settings,
       ],
@@ -163,9 +165,15 @@ async function start(
   });
 }
 
-function registryUrl({ zookeeper, registryGroup, auth }: DubboApplicationOptions): string {
+/** One for each registry. */
+function registryUrls({ zookeeper, nacos, registryGroup, auth }: DubboApplicationOptions): readonly string[] {
   const user = auth === undefined ? "" : `${auth.username}:${auth.password}@`;
-  return `zookeeper://${user}${zookeeper}${registryGroup === undefined ? "" : `?group=${registryGroup}`}`;
+  const group = registryGroup === undefined ? "" : `?group=${registryGroup}`;
+  return [
+    ...(zookeeper === undefined ? [] : [`zookeeper://${user}${zookeeper}${group}`]),
+    // Without it, consumers aren't registered there.
+    ...(nacos === undefined ? [] : [`nacos://${nacos}?register-consumer-url=true`]),
+  ];
 }
 
 function serviceOptions({ group, serviceVersion: version, weight, tag, protocol, parameters }: DubboService) {

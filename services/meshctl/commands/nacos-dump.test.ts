@@ -29,7 +29,7 @@ describe("a live Nacos", () => {
   afterAll(() => server[Symbol.asyncDispose]());
 
   test("is dumped, one service per line, over all namespaces, and the dump is converted", async () => {
-    const dump = await run("nacos", "dump", "--address", address);
+    const dump = await run("nacos", "dump", "--address", address.replace("http://", ""));
     expect(dump).toMatchObject({ code: 0, err: "" });
     expect(dump.out.trim().split("\n")).toHaveLength(4);
     expect(JSON.parse(dump.out)).toMatchObject([

@@ -17,8 +17,8 @@ import { withAddress } from "./convert/convert-nacos.ts";
 const options: Readonly<Record<string, OptionSpec>> = {
   address: {
     type: "string",
-    value: "URL[,…]",
-    help: "Servers of the cluster (default http://127.0.0.1:8848, or those of --config)",
+    value: "HOST:PORT[,…]",
+    help: "Servers of the cluster, also as URLs (default http://127.0.0.1:8848, or those of --config)",
   },
   config: {
     type: "string",
@@ -27,7 +27,7 @@ const options: Readonly<Record<string, OptionSpec>> = {
   },
 };
 
-const usage = "meshctl nacos dump [--address URL[,…]] [--config FILE]";
+const usage = "meshctl nacos dump [--address HOST:PORT[,…]] [--config FILE]";
 
 const purpose =
   `Prints what a collector would read of a Nacos, as a JSON array, one service per line, sorted: what
@@ -103,7 +103,8 @@ async function dump(args: readonly string[], io: CommandIo): Promise<number> {
 
 async function configOf(line: CommandLine): Promise<LoadedConfig> {
   const file = line.text("config");
-  const address = line.text("address")?.split(",");
+  // As `meshctl convert` takes them, with or without a scheme.
+  const address = line.text("address")?.split(",").map((one) => one.includes("://") ? one : `http://${one}`);
   if (file === undefined) {
     const nacosSource = { address: address ?? ["http://127.0.0.1:8848"], allNamespaces: true };
     return loadConfig(JSON.stringify({ nacosSource }), { env: process.env, fileName: "--address" });

@@ -5,6 +5,7 @@ import type { NacosInstance } from "../../../shared/nacos/nacos.ts";
 /** What the name of a service in Nacos says, where Dubbo registers interfaces: `providers:<interface>:<version>:<group>`. */
 export interface DubboServiceName {
   readonly category: "providers" | "consumers" | "other";
+  /** As Java has it: `$` before a nested one. */
   readonly interface: string;
   /** Empty for none. */
   readonly version: string;
@@ -13,6 +14,9 @@ export interface DubboServiceName {
 }
 
 const categories: ReadonlySet<string> = new Set(["providers", "consumers", "configurators", "routers"]);
+
+/** Nacos takes no `$` in names. Dubbo's registry for it writes this in its place, for nested interfaces. */
+const dollarInNacos = "___";
 
 /**
  * Reads a service's name; undefined if Dubbo's interfaces aren't registered so. Older releases leave empty parts away:
@@ -23,7 +27,7 @@ export function parseDubboName(name: string): DubboServiceName | undefined {
   if (!categories.has(category) || interfaceName === "") return undefined;
   return {
     category: category === "providers" || category === "consumers" ? category : "other",
-    interface: interfaceName,
+    interface: interfaceName.replaceAll(dollarInNacos, "$"),
     version,
     group: group.join(":"),
   };

@@ -53,6 +53,15 @@ describe("an interface", () => {
     expect(Object.keys(entry?.spec.endpoints?.[0]?.labels ?? {})).not.toContain("category");
   });
 
+  test("that is nested has the name that Java gives it, where Nacos takes no dollar", () => {
+    const rig = new CatalogueRig();
+    const nested = { interface: "a.Order$Audit", path: "a.Order$Audit" };
+    rig.put(record("providers:a.Order___Audit::", [provider("10.0.0.1|1", nested)]));
+    expect(rig.entries()[0]?.metadata.annotations).toEqual({
+      "dubbo.meshregistry.io/interface": "a.Order$Audit",
+    });
+  });
+
   test("has Dubbo's weight; Nacos' own only switches off", () => {
     const rig = new CatalogueRig();
     rig.put(record(name, [

@@ -19,11 +19,12 @@ import org.apache.dubbo.config.bootstrap.DubboBootstrap;
 
 /**
  * A Dubbo application made from its command line, on whatever line of Dubbo it was built with. Every argument is
- * {@code name=value}; {@code protocol}, {@code provide} and {@code consume} may be repeated, and their values are
- * {@code name;option=value;...}.
+ * {@code name=value}; {@code registry}, {@code protocol}, {@code provide} and {@code consume} may be repeated, and the
+ * values of the last three are {@code name;option=value;...}.
  */
 public final class DubboApp {
     private final Map<String, String> settings = new HashMap<>();
+    private final List<String> registries = new ArrayList<>();
     private final List<Item> protocols = new ArrayList<>();
     private final List<Item> provided = new ArrayList<>();
     private final List<Item> consumed = new ArrayList<>();
@@ -51,6 +52,7 @@ public final class DubboApp {
             int equals = arg.indexOf('=');
             String value = arg.substring(equals + 1);
             switch (arg.substring(0, equals)) {
+                case "registry" -> app.registries.add(value);
                 case "protocol" -> app.protocols.add(Item.parse(value));
                 case "provide" -> app.provided.add(Item.parse(value));
                 case "consume" -> app.consumed.add(Item.parse(value));
@@ -76,11 +78,16 @@ public final class DubboApp {
         if (settings.containsKey("metadata-type")) {
             application.setMetadataType(settings.get("metadata-type"));
         }
-        RegistryConfig registry = new RegistryConfig(settings.get("registry"));
-        if (settings.containsKey("simplified")) {
-            registry.setSimplified(true);
+        DubboBootstrap bootstrap = DubboBootstrap.getInstance().application(application);
+        for (String address : registries) {
+            RegistryConfig registry = new RegistryConfig(address);
+            // With several, each needs one.
+            registry.setId(address.substring(0, address.indexOf(':')));
+            if (settings.containsKey("simplified")) {
+                registry.setSimplified(true);
+            }
+            bootstrap.registry(registry);
         }
-        DubboBootstrap bootstrap = DubboBootstrap.getInstance().application(application).registry(registry);
         if (settings.containsKey("metadata-report")) {
             bootstrap.metadataReport(new MetadataReportConfig(settings.get("metadata-report")));
         }
