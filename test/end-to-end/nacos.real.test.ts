@@ -5,6 +5,7 @@ import { requireReal } from "../servers/find.ts";
 import { startNacosApp } from "../servers/nacos-app.ts";
 import { startNacos, startRnacos } from "../servers/nacos.ts";
 import type { NacosServer } from "../servers/nacos.ts";
+import { startSpringNacos } from "../servers/spring-nacos.ts";
 import { DeltaObserver } from "./delta-observer.ts";
 import { startService } from "./services.ts";
 
@@ -142,3 +143,30 @@ for (const line of ["3", "2"] as const) {
     },
   );
 }
+
+test.skipIf(requireReal("nacos-3", "spring-nacos").skip)(
+  "an application with Spring Cloud Alibaba is there with its metadata, until it ends",
+  { timeout: 300_000 },
+  async () => {
+    await using server = await startNacos({ line: "3" });
+    await using application = await startSpringNacos({
+      nacos: server.address,
+      application: "orders",
+      ip: "10.0.0.1",
+      cluster: "hangzhou",
+      metadata: { version: "v1" },
+    });
+    const nacosSource = { enabled: true, address: [`http://${server.address}`], refreshPeriod: "500ms" };
+    await using service = await startService("all-in-one", { nacosSource });
+    await using observer = new DeltaObserver(service.xdsAddress);
+    const { port } = application;
+    await expect.poll(() => observer.view.get(hostOf(orders)), patient).toEqual([`10.0.0.1:${port}`]);
+    const page: Record<string, { endpoints: { labels: Record<string, string> }[] }> = JSON.parse(
+      await service.get("/meshregistry/nacos"),
+    );
+    // What Spring itself adds (`preserved.register.source`) is no label.
+    expect(page["orders.nacos"]?.endpoints[0]?.labels).toEqual({ cluster: "hangzhou", version: "v1" });
+    await application.stop();
+    await expect.poll(() => observer.view.get(hostOf(orders)), patient).toEqual([]);
+  },
+);

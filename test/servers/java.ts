@@ -28,7 +28,7 @@ export function jvmFlags(name: ServerName): readonly string[] {
 }
 
 /** The jar with which a Spring application is started, noted as used. @throws Error if it has not been built. */
-export function springJar(name: "eureka" | "spring-zookeeper"): string {
+export function springJar(name: "eureka" | "spring-nacos" | "spring-zookeeper"): string {
   const jar = useServer(name);
   const unpacked = jar.replace(serverFolder(name), unpackedFolder(name));
   return existsSync(unpacked) ? unpacked : jar;

@@ -32,6 +32,7 @@ const titles: Readonly<Record<ServerName, readonly [(typeof groups)[number], str
   "dubbo-2.7": ["Applications", "Dubbo 2.7"],
   "dubbo-3.3": ["Applications", "Dubbo 3.3"],
   "spring-zookeeper": ["Applications", "Spring Cloud ZooKeeper"],
+  "spring-nacos": ["Applications", "Spring Cloud Alibaba"],
   "nacos-app": ["Applications", "Nacos' Java client"],
   "istiod-latest": ["istiod and Envoy", "istiod, the newest commit when it was chosen"],
   "istiod-1.22": ["istiod and Envoy", "istiod, a commit shortly before 1.22"],
