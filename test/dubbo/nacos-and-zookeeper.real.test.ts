@@ -6,6 +6,7 @@ import { z } from "zod";
 import { run } from "../../services/meshctl/meshctl-rig.ts";
 import { startDubboConsumer, startDubboProvider } from "../servers/dubbo.ts";
 import { requireReal } from "../servers/find.ts";
+import { freePort } from "../servers/free-port.ts";
 import { startNacos } from "../servers/nacos.ts";
 import type { NacosServer } from "../servers/nacos.ts";
 import { startZooKeeper } from "../servers/zookeeper.ts";
@@ -48,7 +49,14 @@ describe.skipIf(skip)("Dubbo's applications in a real ZooKeeper and a real Nacos
     writeFileSync(config, "nacosSource: { dubbo: { enableDubboSidecar: true } }");
     const { out } = await run(
       "convert",
-      ...["--source", source, "--address", address, "--config", config, "-o", "json"],
+      "--source",
+      source,
+      "--address",
+      address,
+      "--config",
+      config,
+      "-o",
+      "json",
     );
     if (out === "") return [];
     return Resources.parse(JSON.parse(out)).map((entry) => ({
@@ -119,4 +127,35 @@ describe.skipIf(skip)("Dubbo's applications in a real ZooKeeper and a real Nacos
       });
     },
   );
+
+  test("Dubbo 3.3, an application as a whole, with its metadata in the same registry", {
+    timeout: 240_000,
+  }, async () => {
+    const stockPort = await freePort();
+    const provide = async (registry: { readonly nacos: string } | { readonly zookeeper: string }) =>
+      await startDubboProvider({
+        ...registry,
+        version: "3.3",
+        application: "stock-app",
+        host: "10.9.1.1",
+        registerMode: "instance",
+        metadataType: "remote",
+        protocols: [{ name: "dubbo", port: stockPort }],
+        services: [{ interface: "shop.api.StockService", group: "blue" }],
+      });
+    const stock = async (source: "nacos" | "zookeeper") => {
+      const all = await resourcesOf(source, (source === "nacos" ? nacos : zookeeper).address);
+      return all.filter(({ metadata }) => metadata.labels.path === "shop.api.StockService");
+    };
+    // One after the other, since they have one port.
+    const found = [];
+    for (const source of ["nacos", "zookeeper"] as const) {
+      const address = (source === "nacos" ? nacos : zookeeper).address;
+      await using _provider = await provide(source === "nacos" ? { nacos: address } : { zookeeper: address });
+      await expect.poll(() => stock(source), patient).toHaveLength(1);
+      found.push(...await stock(source));
+    }
+    expect(found[0]).toEqual(found[1]);
+    expect(found[0]?.spec.hosts).toEqual(["shop.api.stock-service.blue.g"]);
+  });
 });
