@@ -5,7 +5,7 @@ import { allSubjects, termSubject } from "../../model/subject.ts";
 import { fenced, newTerm } from "../conformance/fencing.ts";
 import { eventually, Follower } from "../conformance/test-follower.ts";
 import { ClusterRig } from "./cluster-rig.ts";
-import { never, put, readTexts } from "./nats-rig.ts";
+import { never, put, readTexts, stream } from "./nats-rig.ts";
 
 /** A cluster with its stream, both gone when the test ends. */
 async function startClusterRig(): Promise<ClusterRig> {
@@ -70,7 +70,7 @@ describe.skipIf(requireReal("nats-server").skip)("a cluster whose servers are ki
       );
       expect(follower.view.size).toBe(201);
       expect(follower.problems).toEqual([]);
-      expect(follower.resets).toHaveLength(1);
+      expect(follower.resets, follower.resets.join("; ")).toHaveLength(1);
       expect(await readTexts(owner)).toEqual(expected);
       expect(fencedCount).toBeGreaterThan(0);
       for (const { text, sequence } of latest.values()) {
@@ -109,6 +109,37 @@ describe.skipIf(requireReal("nats-server").skip)("a cluster whose servers are ki
       churn.abort();
       await churning;
       expect(missed).toBe(0);
+    },
+  );
+
+  test(
+    "a reader that loses its consumer under load goes on where it was, although servers lag",
+    { timeout: 240_000 },
+    async () => {
+      const rig = await startClusterRig();
+      const publisher = await rig.open();
+      await publisher.publish([put("first", "1")], never);
+      const follower = new Follower(await rig.open(), allSubjects);
+      onTestFinished(async () => await follower.stop());
+      await eventually("caught up", () => follower.caughtUp);
+      const churn = new AbortController();
+      const records = Array.from({ length: 100 }, (_, index) => put(`churn-${index}`, "x".repeat(500)));
+      const churning = (async () => {
+        while (!churn.signal.aborted) await publisher.publish(records, never);
+      })();
+      const { consumers } = rig.manager;
+      for (let round = 0; round < 30; round++) {
+        const before = follower.puts;
+        await eventually("some headway", () => follower.puts > before + 100);
+        for await (const { name } of consumers.list(stream)) {
+          // The reader may have given it up meanwhile.
+          await consumers.delete(stream, name).catch(() => false);
+        }
+      }
+      churn.abort();
+      await churning;
+      expect(follower.resets, follower.resets.join("; ")).toHaveLength(1);
+      expect(follower.problems).toEqual([]);
     },
   );
 });

@@ -53,15 +53,16 @@ export class ClusterRig implements AsyncDisposable {
     return this.#stack.use(entryLog);
   }
 
-  /** Changes the stream's configuration; a cluster that is just electing a leader takes no requests. */
+  /**
+   * Changes the stream's configuration. A cluster that is just electing a leader takes no requests, and a new leader may
+   * not know yet of a stream that was just made.
+   */
   async update(changes: Partial<StreamUpdateConfig>): Promise<void> {
-    await eventually("the stream is changed", async () => {
+    const change = async () => {
       const { config } = await this.manager.streams.info(stream);
-      return await this.manager.streams.update(stream, { ...config, ...changes }).then(
-        () => true,
-        () => false,
-      );
-    });
+      await this.manager.streams.update(stream, { ...config, ...changes });
+    };
+    await eventually("the stream is changed", async () => await change().then(() => true, () => false));
   }
 
   /** The name of the server that leads the stream. */

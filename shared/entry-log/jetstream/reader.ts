@@ -5,7 +5,7 @@ import type { Logger } from "../../runtime/log.ts";
 import type { FollowOptions, LogEvent } from "../entry-log.ts";
 import { subjectMatcher } from "../subject-matcher.ts";
 import type { StreamFacts } from "./config.ts";
-import { firstSince, lastOf } from "./direct.ts";
+import { awaitReplicas, firstSince, lastOf } from "./direct.ts";
 import type { DirectReader } from "./direct.ts";
 import type { EntryDecoder, Meaning } from "./entry.ts";
 import { lookForLosses, noteDelivery, noteOwn } from "./look-for-losses.ts";
@@ -197,6 +197,12 @@ async function brokenBy(
   if (isAwayTooLong(position, context.tombstoneTtlMs)) return "away for longer than deletions are kept";
   if (position.sequence === 0) return undefined;
   if (!(await isRolledBack(context, position))) return undefined;
+  if (facts.replicas > 1) {
+    // A replica that lags looks like that, too.
+    const connection = await context.link.ready(context.link.signal);
+    await awaitReplicas(context, connection, facts, context.link.signal);
+    if (!(await isRolledBack(context, position))) return undefined;
+  }
   const reason = `stream was rolled back before sequence ${position.sequence} and has grown since`;
   context.log.warn({ ...facts }, reason);
   context.watch.reset(reason);

@@ -263,14 +263,14 @@ export class StreamWatch {
       // Everybody who finds it missing at the same time asks for it, and each is told that it was created.
       if (created.created !== this.#toldCreated) this.#log.info({ stream }, "created the stream");
       this.#toldCreated = created.created;
-      return created;
     } catch (error) {
       // Somebody was faster.
-      if (error instanceof JetStreamApiError && error.code === nameInUse) {
-        return await api.streams.info(stream);
-      }
-      throw new Error("it is missing and can't be created", { cause: error });
+      const exists = error instanceof JetStreamApiError && error.code === nameInUse;
+      if (!exists) throw new Error("it is missing and can't be created", { cause: error });
     }
+    // In a cluster whose leader was just elected, a stream may be missing that is there: what was said of its creation
+    // would be another time than the stream's own, and look like another stream.
+    return await api.streams.info(stream);
   }
 
   #compare(expected: Expected, now: StreamFacts): void {
