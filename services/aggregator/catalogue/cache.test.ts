@@ -80,6 +80,16 @@ describe("a limited view", () => {
     expect(of("canary")).not.toBe(of("stable"));
   });
 
+  test("keeps out what is for another revision, also where that isn't served to clients without limits", () => {
+    const cache = new ResourceCache();
+    cache.put("ServiceEntry", resource("shop/a", "1", { registry: "nacos", revision: "canary" }));
+    cache.put("ServiceEntry", resource("shop/a", "2", { registry: "eureka" }));
+    expect(shown(cache, view({ registries: ["nacos"], revisions: ["stable"] }))).toEqual([]);
+    expect(shown(cache, view({ registries: ["nacos"], revisions: ["canary"] }))).toEqual(["shop/a=1"]);
+    cache.delete("ServiceEntry", "nacos.shop/a");
+    expect(cache.effective("ServiceEntry", view({ revisions: ["stable"] })).key).toBe("");
+  });
+
   test("is the same after any history as one that is made anew", () => {
     const step = fc.record({
       name: fc.constantFrom("a/x", "a/y", "b/x", "b/y"),

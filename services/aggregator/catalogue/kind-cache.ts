@@ -27,6 +27,7 @@ export class KindCache {
   readonly #indexes = new Map<string, ViewIndex>();
   /** By key of the view's filter. */
   readonly #lenses = new Map<string, Lens>();
+  /** How many stored resources are of an Istio revision, served or not: a view may show what isn't served. */
   revisioned = 0;
   endpoints = 0;
 
@@ -38,6 +39,8 @@ export class KindCache {
   put(resource: CachedResource): boolean {
     const before = this.stored.get(resource.subject);
     this.stored.set(resource.subject, resource);
+    this.#countRevision(before, -1);
+    this.#countRevision(resource, 1);
     const regrouping = this.conflicts.change(before, resource, resource.cursor);
     if (regrouping !== undefined) return this.#regroup(regrouping, resource.cursor);
     return this.#serve(resource, this.served.get(resource.name), resource.cursor, everyView);
@@ -48,6 +51,7 @@ export class KindCache {
     const resource = this.stored.get(subject);
     if (resource === undefined) return false;
     this.stored.delete(subject);
+    this.#countRevision(resource, -1);
     const regrouping = this.conflicts.change(resource, undefined, cursor ?? "");
     if (regrouping !== undefined) return this.#regroup(regrouping, cursor);
     this.#withdraw(resource, cursor, everyView);
@@ -207,7 +211,10 @@ export class KindCache {
   #count(resource: CachedResource, sign: 1 | -1): void {
     this.#versions.toggle(versionMember(resource));
     this.endpoints += sign * resource.endpoints;
-    if (resource.revision !== undefined) this.revisioned += sign;
+  }
+
+  #countRevision(resource: CachedResource | undefined, sign: 1 | -1): void {
+    if (resource?.revision !== undefined) this.revisioned += sign;
   }
 }
 
