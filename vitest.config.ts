@@ -19,6 +19,7 @@ export default defineConfig({
           name: "unit",
           include: ["shared/**/*.test.ts", "services/**/*.test.ts", "test/**/*.test.ts"],
           exclude: ["**/*.real.test.ts", "**/node_modules/**"],
+          setupFiles: ["test/fuzz/property-seed.ts"],
           isolate: false,
           // A test that hangs is ended; how long one takes depends on what else the machine does.
           testTimeout: 60_000,
@@ -34,6 +35,7 @@ export default defineConfig({
           name: "real",
           include: ["shared/**/*.real.test.ts", "services/**/*.real.test.ts", "test/**/*.real.test.ts"],
           exclude: ["**/node_modules/**"],
+          setupFiles: ["test/fuzz/property-seed.ts"],
           testTimeout: 180_000,
           expect: { poll: { timeout: 60_000 } },
           hookTimeout: 180_000,
