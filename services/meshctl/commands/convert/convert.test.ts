@@ -28,7 +28,7 @@ const ownConfig = (more: object = {}) => ({
 async function convert(input: unknown, config?: object, ...more: readonly string[]) {
   const file = join(folder, "input.json");
   await writeFile(file, typeof input === "string" ? input : JSON.stringify(input));
-  const args = ["--source", "eureka", "--input", file, "-o", "json", ...more];
+  const args = ["--source", "eureka", file, "-o", "json", ...more];
   if (config !== undefined) {
     const configFile = join(folder, "config.yaml");
     await writeFile(configFile, JSON.stringify(config));

@@ -43,7 +43,7 @@ const options: Readonly<Record<string, OptionSpec>> = {
   input: {
     type: "string",
     value: "FILE",
-    help: "What the registry answered, or has; - is standard input (this or --address)",
+    help: "What the registry answered, or has; - is standard input (the file alone does as well)",
   },
   address: {
     type: "string",
@@ -62,7 +62,7 @@ const options: Readonly<Record<string, OptionSpec>> = {
 };
 
 const usage =
-  "meshctl convert --source eureka|nacos|zookeeper|kubernetes {--input FILE | --address HOST:PORT | --kubeconfig FILE} [--config FILE] [-o yaml|json] [--all | --diff [--api URL]]";
+  "meshctl convert --source eureka|nacos|zookeeper|kubernetes {[--input] FILE | --address HOST:PORT | --kubeconfig FILE} [--config FILE] [-o yaml|json] [--all | --diff [--api URL]]";
 
 const purpose =
   `Dry run: prints what an answer of a registry is converted to, as the aggregator would serve it,
@@ -92,7 +92,7 @@ export const convertCommand: Command = {
   summary: "Dry run: what a registry's answer becomes",
   lasting: false,
   run: async (args, io) => {
-    const line = readOptions(args, options, usage);
+    const line = readOptions(args, options, usage, 1);
     if (line.flag("help")) {
       io.stdout(helpText(usage, purpose, options));
       return 0;
@@ -133,7 +133,14 @@ interface Input {
 }
 
 function inputOf(line: CommandLine, name: string, { convert, convertLive }: ConvertSource): Input {
-  const file = line.text("input");
+  const [named] = line.positionals;
+  const file = line.text("input") ?? named;
+  if (named !== undefined && file !== named) {
+    throw new MeshError(
+      "configuration",
+      `two inputs are named, ${file} and ${named}; convert them one by one`,
+    );
+  }
   const live = name === "kubernetes" ? "kubeconfig" : "address";
   const other = live === "address" ? "kubeconfig" : "address";
   if (line.text(other) !== undefined) {
@@ -141,7 +148,9 @@ function inputOf(line: CommandLine, name: string, { convert, convertLive }: Conv
   }
   const address = line.text(live);
   if ((file === undefined) === (address === undefined)) {
-    const what = file === undefined ? "--input is missing" : `--input and --${live} don't go together`;
+    const what = file === undefined
+      ? "the file is missing, with or without --input before it"
+      : `--input and --${live} don't go together`;
     throw new MeshError("configuration", `${what}\nUsage: ${usage}\nTry --help.`);
   }
   if (file !== undefined) {
