@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { aggregatorSubjects } from "../../../shared/entry-log/jetstream/accounts-conf.ts";
+import { aggregatorSubjects } from "../../../shared/entry-log/jetstream/account-subjects.ts";
 import { managerOf, never, startRig, stream } from "../../../shared/entry-log/jetstream/nats-rig.ts";
 import type { NatsRig } from "../../../shared/entry-log/jetstream/nats-rig.ts";
 import { leaseSubject, releaseSubject } from "../../../shared/model/collector-lease.ts";

@@ -130,13 +130,14 @@ export class StateKeeper {
     await this.#serveInTime(entryLog, signal);
     const { intervalMs } = this.#options;
     let unchanged = 0;
-    while (!signal.aborted) {
+    // At least once: the signal may have come while the log was waited for.
+    do {
       await pause(intervalMs, signal);
       unchanged++;
       if (this.#isChanged || unchanged >= unchangedIntervals) {
         if (await this.#write()) unchanged = 0;
       }
-    }
+    } while (!signal.aborted);
   }
 
   async #write(): Promise<boolean> {

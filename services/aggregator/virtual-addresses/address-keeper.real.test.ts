@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { requireReal } from "../../../test/servers/find.ts";
-import { aggregatorSubjects } from "../../../shared/entry-log/jetstream/accounts-conf.ts";
+import { aggregatorSubjects } from "../../../shared/entry-log/jetstream/account-subjects.ts";
 import type { EntryLog } from "../../../shared/entry-log/entry-log.ts";
 import type { NatsRig } from "../../../shared/entry-log/jetstream/nats-rig.ts";
 import { managerOf, startRig } from "../../../shared/entry-log/jetstream/nats-rig.ts";

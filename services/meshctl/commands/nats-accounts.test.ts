@@ -34,7 +34,7 @@ test("nats-accounts makes a key for each service, and accounts with the public o
     expect(statSync(join(out, name)).mode & 0o077).toBe(0);
   }
   expect(stdout).not.toMatch(/\bSU[A-Z0-9]{20}/);
-  expect(readFileSync(join(out, ".gitignore"), "utf8")).toBe("*.seed\n");
+  expect(readFileSync(join(out, ".gitignore"), "utf8")).toBe("*.seed\nsite-*.conf\n");
 });
 
 test("keys that are there stay when a registry is added, and go with --new-keys", async () => {
@@ -64,4 +64,36 @@ test("what can't be used is named, without the key", async () => {
     code: 2,
     err: expect.stringContaining('there is no registry "eurika"'),
   });
+});
+
+test("--sites makes an account for each site, and the configuration of its nats-server", async () => {
+  const out = folder();
+  const { code } = await meshctl(
+    "nats-accounts",
+    "--out",
+    out,
+    "--sites",
+    "paris, lyon-2",
+    "--hub",
+    "tls://nats.example:7422",
+  );
+  expect(code).toBe(0);
+  const conf = readFileSync(join(out, "accounts.conf"), "utf8");
+  expect(conf).toMatch(/^ {2}SITE_PARIS \{$/m);
+  expect(conf).toContain('{ service: "mesh.entries.*.*.lyon-2.>", accounts: [ SITE_LYON-2 ] }');
+  const path = join(out, "site-paris.conf");
+  const seed = readFileSync(join(out, "site-paris.seed"), "utf8");
+  expect(readFileSync(path, "utf8")).toContain(`nkey: ${seed}`);
+  expect(readFileSync(path, "utf8")).toContain('urls: [ "tls://nats.example:7422" ]');
+  expect(statSync(path).mode & 0o077).toBe(0);
+  expect(readFileSync(join(out, ".gitignore"), "utf8")).toContain("site-*.conf");
+  // Another site later: the first one's key stays.
+  await meshctl("nats-accounts", "--out", out, "--sites", "paris,nice");
+  expect(readFileSync(join(out, "site-paris.seed"), "utf8")).toBe(seed);
+  for (const name of ["default", "Paris", "a.b", "a_b", ""]) {
+    expect(await meshctl("nats-accounts", "--out", out, "--sites", name)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(`--sites: "${name}" can't be a site's name`),
+    });
+  }
 });

@@ -1,13 +1,14 @@
-/** A user's public key (`U…`), by the user's name: `aggregator`, `tap`, or a registry's. */
+import {
+  aggregatorSubjects,
+  ownSiteSubjects,
+  ownSubjects,
+  sharedSubjects,
+  siteSubjects,
+} from "./account-subjects.ts";
+import type { RegistryToken } from "./account-subjects.ts";
+
+/** A user's public key (`U…`), by the user's name: `aggregator`, `tap`, a registry's, or {@link siteUser}. */
 export type PublicKeys = ReadonlyMap<string, string>;
-
-/** The registries whose collectors may get an account, by the token that their subjects have. */
-export const registryTokens = ["eureka", "zookeeper", "nacos", "kubernetes"] as const;
-export type RegistryToken = (typeof registryTokens)[number];
-
-const leases = "MESH_ENTRIES_COLLECTORS";
-const addresses = "MESH_ENTRIES_ADDRESSES";
-const facts = "MESH_ENTRIES_FACTS";
 
 /**
  * The accounts of a nats-server: one in which the streams live, with the aggregator and the tap, and one for each
@@ -18,9 +19,14 @@ const facts = "MESH_ENTRIES_FACTS";
  * the client that asked.
  *
  * @param registries those that have collectors
- * @param keys of `aggregator`, `tap` and each registry @throws Error if one is missing
+ * @param keys of `aggregator`, `tap`, each registry and each site @throws Error if one is missing
+ * @param sites sites at the edge, by the names of their sources; one account each, for their leaf nodes
  */
-export function accountsConf(registries: readonly RegistryToken[], keys: PublicKeys): string {
+export function accountsConf(
+  registries: readonly RegistryToken[],
+  keys: PublicKeys,
+  sites: readonly string[] = [],
+): string {
   const key = (user: string): string => {
     const found = keys.get(user);
     if (found === undefined) throw new Error(`there is no key for ${user}`);
@@ -55,16 +61,24 @@ ${lines(12, aggregatorSubjects())}
       }
     ]
     exports: [
-${registries.map((registry) => exportsOf(registry)).join("\n")}
+${registries.map((registry) => exported(ownSubjects(registry), accountOf(registry))).join("\n")}
       # What all collectors ask. A collector reads back what it has published, and pulls what is new: many messages for one
       # request. Names of consumers are random and nobody may list them, so it gets and deletes its own only.
-${sharedExports(registries.map(accountOf).join(", "))}
+${sharedExports(sharedSubjects, [...registries.map(accountOf), ...sites.map(siteAccountOf)])}${
+    sites.length === 0 ? "" : `
+      # Sites write their own sources, and read everything.
+${sites.map((site) => exported(ownSiteSubjects(site), siteAccountOf(site))).join("\n")}
+${sharedExports(siteSubjects, sites.map(siteAccountOf))}`
+  }
     ]
   }
 
   # The server answers requests to $JS.API.STREAM and $JS.API.CONSUMER from the account's own JetStream, of which these
   # accounts have none. So what a collector asks is led to the imports. (To DIRECT.GET and publishes this does not apply.)
-${registries.map((registry) => account(registry, key(registry))).join("\n")}
+${registries.map((registry) => account(registry, key(registry))).join("\n")}${
+    sites.map((site) => `
+${siteAccount(site, key(siteUser(site)))}`).join("")
+  }
 }
 `;
 }
@@ -73,81 +87,29 @@ function accountOf(registry: RegistryToken): string {
   return registry.toUpperCase();
 }
 
-/** The subjects that an aggregator publishes: requests to JetStream, and what it keeps in buckets. */
-export function aggregatorSubjects(): readonly string[] {
-  const reads = (stream: string, filter: string) => [
-    `$JS.API.STREAM.INFO.${stream}`,
-    `$JS.API.STREAM.CREATE.${stream}`,
-    `$JS.API.DIRECT.GET.${stream}`,
-    `$JS.API.DIRECT.GET.${stream}.>`,
-    `$JS.API.CONSUMER.CREATE.${stream}.*.${filter}`,
-    `$JS.API.CONSUMER.INFO.${stream}.*`,
-    `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
-    `$JS.API.CONSUMER.DELETE.${stream}.*`,
-  ];
-  return [
-    ...reads("MESH_ENTRIES", "mesh.entries.>"),
-    ...reads(facts, "mesh.facts.>"),
-    `$KV.${addresses}.>`,
-    ...reads(`KV_${addresses}`, `$KV.${addresses}.>`),
-    `$KV.${leases}.release.>`,
-    `$KV.${leases}.ask.>`,
-    `$KV.${leases}.shards.>`,
-    ...reads(`KV_${leases}`, `$KV.${leases}.>`),
-  ];
+/** The user of a site, by which its key is named. */
+export function siteUser(site: string): string {
+  return `site-${site}`;
 }
 
-/**
- * What the collectors of a registry write and follow: its own entries and leases. That of Kubernetes reads files, too, and
- * publishes what is known of pods.
- */
-function ownSubjects(registry: RegistryToken): readonly string[] {
-  if (registry !== "kubernetes") return subjectsOf(registry);
-  return [...subjectsOf(registry), ...subjectsOf("files"), "mesh.facts.>"];
+function siteAccountOf(site: string): string {
+  return `SITE_${site.toUpperCase()}`;
 }
 
-function subjectsOf(registry: RegistryToken | "files"): readonly string[] {
-  const entries = `mesh.entries.*.${registry}.>`;
-  const own = `$KV.${leases}.*.${registry}.>`;
-  return [
-    entries,
-    `$JS.API.CONSUMER.CREATE.MESH_ENTRIES.*.${entries}`,
-    own,
-    `$JS.API.CONSUMER.CREATE.KV_${leases}.*.${own}`,
-  ];
+function exported(subjects: readonly string[], account: string): string {
+  return subjects.map((subject) => `      { service: "${subject}", accounts: [ ${account} ] }`).join("\n");
 }
 
-const streams = ["MESH_ENTRIES", facts, `KV_${leases}`] as const;
-
-/** What every collector asks, and whether the answer is a stream of messages. */
-const sharedSubjects: readonly (readonly [subject: string, isStream: boolean])[] = [
-  ...streams.map((stream) => [`$JS.API.STREAM.INFO.${stream}`, false] as const),
-  ...streams.map((stream) => [`$JS.API.DIRECT.GET.${stream}`, true] as const),
-  ...streams.map((stream) => [`$JS.API.CONSUMER.MSG.NEXT.${stream}.*`, true] as const),
-  ...streams.map((stream) => [`$JS.API.CONSUMER.DELETE.${stream}.*`, false] as const),
-  // Labels of pods are for the collectors of all registries.
-  [`$JS.API.CONSUMER.CREATE.${facts}.*.mesh.facts.>`, false],
-];
-
-function exportsOf(registry: RegistryToken): string {
-  return ownSubjects(registry)
-    .map((subject) => `      { service: "${subject}", accounts: [ ${accountOf(registry)} ] }`)
-    .join("\n");
-}
-
-function sharedExports(accounts: string): string {
-  return sharedSubjects.map(([subject, isStream]) =>
-    `      { service: "${subject}",${isStream ? " response_type: stream," : ""} accounts: [ ${accounts} ] }`
+function sharedExports(shared: typeof sharedSubjects, accounts: readonly string[]): string {
+  return shared.map(([subject, isStream]) =>
+    `      { service: "${subject}",${isStream ? " response_type: stream," : ""} accounts: [ ${
+      accounts.join(", ")
+    } ] }`
   ).join("\n");
 }
-
 function account(registry: RegistryToken, publicKey: string): string {
-  const imported = [...ownSubjects(registry), ...sharedSubjects.map(([subject]) => subject)].map(
-    (subject) => {
-      const isMapped = /^\$JS\.API\.(?:STREAM|CONSUMER)\./.test(subject);
-      const to = isMapped ? `, to: "${subject.replace("$JS", "$MESH")}"` : "";
-      return `      { service: { account: MESH, subject: "${subject}" }${to} }`;
-    },
+  const imported = [...ownSubjects(registry), ...sharedSubjects.map(([subject]) => subject)].map((subject) =>
+    importOf(subject, /^\$JS\.API\.(?:STREAM|CONSUMER)\./.test(subject))
   );
   return `  ${accountOf(registry)} {
     mappings: {
@@ -159,6 +121,66 @@ function account(registry: RegistryToken, publicKey: string): string {
 ${imported.join("\n")}
     ]
   }`;
+}
+
+/** The names that {@link siteConf} lets pass a leaf, in place of those that none lets pass. */
+function siteAccount(site: string, publicKey: string): string {
+  const subjects = [
+    ...ownSiteSubjects(site),
+    ...[...sharedSubjects, ...siteSubjects].map(([subject]) => subject),
+  ];
+  return `  # The site ${site}, whose nats-server is a leaf node: there site-${site}.conf gives these names to $JS.API and $KV.
+  ${siteAccountOf(site)} {
+    users: [ { nkey: ${publicKey} } ]
+    imports: [
+${subjects.map((subject) => importOf(subject, subject.startsWith("$"))).join("\n")}
+    ]
+  }`;
+}
+
+function importOf(subject: string, isMapped: boolean): string {
+  // $JS.API.… becomes $MESH.API.…, and $KV.… becomes $MESH.KV.….
+  const to = isMapped ? `, to: "$MESH.${subject.replace(/^\$(?:JS\.)?/, "")}"` : "";
+  return `      { service: { account: MESH, subject: "${subject}" }${to} }`;
+}
+
+/** What a site's nats-server needs to know to be a leaf of the hub's. */
+export interface SiteLink {
+  readonly site: string;
+  /** The private key of its user. */
+  readonly seed: string;
+  /** Where the hub takes leaf nodes; `tls://host:7422`. */
+  readonly hub: string;
+  /** PEM file of the authority that signed the hub's certificate, as the site's nats-server finds it. */
+  readonly caFile: string;
+}
+
+/** The configuration of a site's nats-server: a leaf node, without JetStream of its own, that processes of the site use. */
+export function siteConf({ site, seed, hub, caFile }: SiteLink): string {
+  return `# Made by \`meshctl nats-accounts\`: the nats-server of the site ${site}, a leaf of the hub's. It holds the site's private key.
+
+server_name: "site-${site}"
+# Whoever reaches this port may do what the site may.
+listen: 127.0.0.1:4222
+max_payload: 8MB
+max_pending: 64MB
+
+# A leaf lets neither of these subjects pass under its own name.
+mappings: {
+  "$JS.API.>": "$MESH.API.>"
+  "$KV.>": "$MESH.KV.>"
+}
+
+leafnodes {
+  remotes: [
+    {
+      urls: [ "${hub}" ]
+      nkey: ${seed}
+      tls { ca_file: "${caFile}" }
+    }
+  ]
+}
+`;
 }
 
 function lines(indent: number, subjects: readonly string[]): string {

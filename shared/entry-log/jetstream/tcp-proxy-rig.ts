@@ -5,6 +5,7 @@ import { freePort } from "../../../test/servers/free-port.ts";
 /** A TCP proxy that can cut its connections, refuse new ones, and swallow what the server or the client sends. */
 export class TcpProxy implements AsyncDisposable {
   readonly url: string;
+  readonly port: number;
   /** Refuse new connections. */
   closed = false;
   /** Forward nothing to the client: acknowledgements are lost. */
@@ -18,6 +19,7 @@ export class TcpProxy implements AsyncDisposable {
 
   private constructor(server: Server, port: number) {
     this.#server = server;
+    this.port = port;
     this.url = `nats://127.0.0.1:${port}`;
   }
 
