@@ -188,15 +188,32 @@ describe("SourceCollector", () => {
   test("says that the log has no room, though it can be reached", async () => {
     const log = new EmbeddedEntryLog();
     let full: string | undefined = "maximum bytes exceeded";
-    const entryLog: EntryLog = { ...bound(log), status: () => ({ connected: true, detail: "here", full }) };
-    const { view, collector } = await startScripted({ entryLog });
+    let stalled: string | undefined;
+    const status = () => ({ connected: true, detail: "here", full, stalled });
+    const entryLog: EntryLog = { ...bound(log), status };
+    const bucket = newBucket();
+    const { view, collector } = await startScripted({ entryLog, bucket });
+    const leases: string[] = [];
+    const stop = new AbortController();
+    const following = (async () => {
+      for await (const event of bucket.bucket.follow(`${bucket.root}.lease.>`, stop.signal)) {
+        if (event.type === "put") leases.push(Buffer.from(event.data).toString());
+      }
+    })();
     view.read({ a: ["10.0.0.1"] });
     await expect.poll(() => collector.isSettled, soon).toBe(true);
     expect(collector.remark).toMatch(
       /^the entry log has no room for new messages.*: maximum bytes exceeded$/,
     );
+    await expect.poll(() => leases.at(-1), soon)
+      .toContain('"unpublished":"no room for new messages: maximum bytes exceeded"');
     full = undefined;
     expect(collector.remark).toBeUndefined();
+    stalled = "NATS has acknowledged nothing";
+    expect(collector.remark).toBe("changes are missing: NATS has acknowledged nothing");
+    await expect.poll(() => leases.at(-1), soon).toContain(`"unpublished":"${stalled}"`);
+    stop.abort();
+    await following;
   });
 
   test("deletes no Sidecar under another term than the one under which it found it gone", async () => {

@@ -1,5 +1,6 @@
 import type { Registry } from "prom-client";
 import type { Config, ConversionEnvironment } from "../config/mod.ts";
+import { whyNothingIsStored } from "../entry-log/entry-log.ts";
 import type { EntryLog } from "../entry-log/entry-log.ts";
 import type { Bucket } from "../entry-log/open-entry-log.ts";
 import { FactJoin } from "../facts/fact-join.ts";
@@ -215,9 +216,10 @@ export class SourceCollector {
   get remark(): string | undefined {
     const refused = this.publisher.refusals;
     const [first] = refused;
-    const { full } = this.#entryLog.status();
-    const room = full &&
-      `the entry log has no room for new messages, changes are missing until it may be larger: ${full}`;
+    const { full, stalled } = this.#entryLog.status();
+    const room = full === undefined
+      ? stalled && `changes are missing: ${stalled}`
+      : `the entry log has no room for new messages, changes are missing until it may be larger: ${full}`;
     return this.#health.unreadable ?? room ?? this.share.problem ?? this.#settlement.remark ??
       this.view.remark ??
       this.#health.empty ??
@@ -264,12 +266,14 @@ export class SourceCollector {
   }
 
   #report(): LeaseReport {
+    const unpublished = whyNothingIsStored(this.#entryLog.status());
     return {
       ...this.#health.report(),
       settledTerm: this.#progress.isSettled ? this.share.term?.id ?? "" : "",
       published: this.#state.size,
       held: this.publisher.held().size,
       stuck: [...this.#settlement.stuck],
+      ...(unpublished !== undefined && { unpublished }),
     };
   }
 

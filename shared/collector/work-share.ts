@@ -33,7 +33,15 @@ export interface Share {
 /** The contents of a lease besides its name and time. */
 export type LeaseReport = Pick<
   CollectorLease,
-  "state" | "lastReadAt" | "error" | "failingSince" | "settledTerm" | "published" | "held" | "stuck"
+  | "state"
+  | "lastReadAt"
+  | "error"
+  | "failingSince"
+  | "settledTerm"
+  | "published"
+  | "held"
+  | "stuck"
+  | "unpublished"
 >;
 
 /** Options of a work share. */

@@ -138,4 +138,11 @@ export interface LogStatus {
   readonly detail: string;
   /** Why nothing more is stored, although the log can be reached: it is full. Undefined as far as is known. */
   readonly full?: string | undefined;
+  /** That the server acknowledges nothing, although it can be reached; undefined as far as is known. */
+  readonly stalled?: string | undefined;
+}
+
+/** Why nothing more is stored, although the log can be reached; undefined as far as is known. */
+export function whyNothingIsStored({ full, stalled }: LogStatus): string | undefined {
+  return full === undefined ? stalled : `no room for new messages: ${full}`;
 }

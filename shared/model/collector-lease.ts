@@ -43,6 +43,8 @@ export const CollectorLease = z.object({
   published: z.number().int(),
   /** Losses that the guard holds. */
   held: z.number().int(),
+  /** Why the entry log takes nothing of what the replica publishes; absent: it does, or an older program. */
+  unpublished: z.string().optional(),
   /** Replicas of the term that haven't published their share under it, as this one knows; absent: an older program. */
   unsettled: z.array(z.string()).optional(),
   /** Those of them for which the replica has waited so long that a person should look. */

@@ -1,3 +1,4 @@
+import { accounts } from "./accounts.ts";
 import { aggregatorLoad } from "./aggregator-load.ts";
 import { conflicts } from "./conflicts.ts";
 import { conversion } from "./conversion.ts";
@@ -23,6 +24,7 @@ export const measurements: readonly Measurement[] = [
   conversion,
   zookeeperConversion,
   entryLog,
+  accounts,
   aggregatorLoad,
   encode,
   conflicts,

@@ -4,6 +4,7 @@ import { bearerAuth } from "hono/bearer-auth";
 import type { Registry } from "prom-client";
 import type { Config } from "../../../shared/config/mod.ts";
 import { eurekaServersOf, maskSecrets, nacosServersOf, toSlimeArgs } from "../../../shared/config/mod.ts";
+import { whyNothingIsStored } from "../../../shared/entry-log/entry-log.ts";
 import type { EntryLog } from "../../../shared/entry-log/entry-log.ts";
 import { noPage, pageOf } from "../../../shared/runtime/http-pages.ts";
 import { indexPage } from "../../../shared/runtime/index-page.ts";
@@ -94,7 +95,11 @@ function moduleRoutes(options: DebugApiOptions): Hono {
   routes.all("/ready", (c) => ready(c, options));
   routes.all("/sources", (c) =>
     pageOf(c, {
-      entryLog: { ...entryLog.status(), read: gate.caughtUp },
+      entryLog: {
+        ...entryLog.status(),
+        read: gate.caughtUp,
+        unstored: whyNothingIsStored(entryLog.status()) ?? options.collectors.unstored ?? null,
+      },
       open: gate.open,
       sources: Object.fromEntries(
         overview.names.map((name) => [sourceKey(name.registry, name.source), overview.status(name)]),

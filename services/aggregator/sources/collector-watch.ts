@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { whyNothingIsStored } from "../../../shared/entry-log/entry-log.ts";
 import type { LogEvent } from "../../../shared/entry-log/entry-log.ts";
 import type { Bucket } from "../../../shared/entry-log/open-entry-log.ts";
 import {
@@ -16,6 +17,7 @@ import type { SourceName } from "../ingest/doubts.ts";
 import { shardsPrefix } from "../xds/served-shards.ts";
 import { CollectorBook } from "./collector-book.ts";
 import { CollectorQuestions } from "./collector-questions.ts";
+import { RoomProbe } from "./room-probe.ts";
 import type { CollectorChange, KnownCollector } from "./collector-book.ts";
 
 export interface CollectorWatchOptions {
@@ -40,6 +42,7 @@ export class CollectorWatch {
   readonly #options: CollectorWatchOptions;
   readonly #book = new CollectorBook();
   readonly #questions: CollectorQuestions;
+  readonly #probe: RoomProbe;
   readonly #now: () => number;
   /** Requests that were seen: none is applied twice. */
   readonly #requests = new Set<string>();
@@ -50,6 +53,7 @@ export class CollectorWatch {
     this.#options = options;
     this.#questions = new CollectorQuestions(options.collectors);
     this.#now = options.now ?? (() => performance.now());
+    this.#probe = new RoomProbe(options.collectors, this.#now);
   }
 
   /** The collectors of a source: live ones first. */
@@ -73,10 +77,18 @@ export class CollectorWatch {
     return this.#now() - this.#caughtUpMs;
   }
 
+  /** Why nothing can be stored in the bucket, signs of life neither; undefined as far as is known. */
+  get unstored(): string | undefined {
+    return whyNothingIsStored(this.#options.collectors.bucket.status());
+  }
+
   /** Follows the bucket until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { bucket, root } = this.#options.collectors;
-    const timer = setInterval(() => this.tick(), tickMs);
+    const timer = setInterval(() => {
+      this.tick();
+      this.#probe.tick(this.#toProbe, signal);
+    }, tickMs);
     try {
       for await (const event of bucket.follow(`${root}.>`, signal)) this.#handle(event);
     } finally {
@@ -112,6 +124,13 @@ export class CollectorWatch {
   async ask(source: SourceName, question: TraceQuestion): Promise<readonly CollectorAnswer[]> {
     const live = this.of(source).filter(({ status }) => status === "live").length;
     return await this.#questions.ask(source, question, live);
+  }
+
+  /** A source without a living collector, or any source as long as nothing is stored. */
+  get #toProbe(): SourceName | undefined {
+    const sources = [...this.#options.sources()];
+    const silent = sources.find((source) => !this.of(source).some(({ status }) => status === "live"));
+    return silent ?? (this.unstored === undefined ? undefined : sources[0]);
   }
 
   get #canBeRead(): boolean {

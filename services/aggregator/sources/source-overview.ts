@@ -50,6 +50,8 @@ export interface CollectorStatus {
   readonly lastReadAt: string | null;
   readonly error: string | null;
   readonly failingSince: string | null;
+  /** Why the entry log takes nothing that it publishes; null: it does, as far as is known. */
+  readonly unpublished: string | null;
   readonly published: number;
   /** Losses that its guard holds. */
   readonly held: number;
@@ -129,6 +131,12 @@ export class SourceOverview {
       return `${key} is missing, its waitTime is over: ${problem ?? "it hasn't been read completely yet"}`;
     }
     if (problem !== undefined) return `${key}: ${problem}`;
+    const unpublished = this.#options.collectors.of(name).find(({ status, lease }) =>
+      status === "live" && lease.unpublished !== undefined
+    )?.lease;
+    if (unpublished !== undefined) {
+      return `${key}: changes are missing, ${unpublished.member} can't publish: ${unpublished.unpublished}`;
+    }
     const stuck = this.#unsettled(name, "stuck");
     if (stuck.length > 0) {
       return `${key}: no sync marker: ${
@@ -155,13 +163,15 @@ export class SourceOverview {
       return `it can't be read${failingSince === null ? "" : ` since ${failingSince}`}: ${error}`;
     }
     const [last] = known;
+    const { unstored } = collectors;
+    const unheard = unstored === undefined ? "" : `; no sign of life can be stored: ${unstored}`;
     if (last !== undefined) {
       const seconds = Math.round(collectors.ageMs(last) / 1000);
       return `no collector runs; the last, ${last.lease.member}, ${
         last.status === "left" ? "was stopped" : "gave its last sign"
-      } ${seconds} s ago`;
+      } ${seconds} s ago${unheard}`;
     }
-    return listeningMs < missingAfterMs ? undefined : "no collector has given a sign yet";
+    return listeningMs < missingAfterMs ? undefined : `no collector has given a sign yet${unheard}`;
   }
 
   /** The living collectors of a source that one of the others says this of. One that is lost gets no share any more. */
@@ -174,6 +184,7 @@ export class SourceOverview {
   #collector(collector: KnownCollector): CollectorStatus {
     const { lease, status } = collector;
     const { member, state, lastReadAt, error, failingSince, published, held, version, startedAt } = lease;
+    const { unpublished = null } = lease;
     const lastSignAgeMs = Math.round(this.#options.collectors.ageMs(collector));
     return {
       member,
@@ -183,6 +194,7 @@ export class SourceOverview {
       lastReadAt,
       error,
       failingSince,
+      unpublished,
       published,
       held,
       version,

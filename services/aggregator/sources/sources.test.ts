@@ -100,6 +100,20 @@ describe("a source's collectors", () => {
     stopOther();
   });
 
+  test("that can't publish are named, with the reason", async () => {
+    const { get, publish, renew, aggregator } = await start();
+    await publish(entryRecord("a"), markerRecord());
+    await aggregator.gate.opened;
+    const stop = beating(renew, leaseOf("one", { unpublished: "no room for new messages: too much" }));
+    const remark = "eureka: changes are missing, one can't publish: no room for new messages: too much";
+    await expect.poll(async () => (await get("/meshregistry/ready")).text, soon).toBe(remark);
+    expect(JSON.parse((await get("/meshregistry/sources")).text)).toMatchObject({
+      entryLog: { unstored: null },
+      sources: { eureka: { remark, collectors: [{ unpublished: "no room for new messages: too much" }] } },
+    });
+    stop();
+  });
+
   test("that can't read their registry are named by readiness, before and after the gate opens", async () => {
     const { get, publish, renew, logged, aggregator } = await start();
     const failing = { error: "ECONNREFUSED 127.0.0.1:1", failingSince: "2026-01-01T00:00:00Z" };

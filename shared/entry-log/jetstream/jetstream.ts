@@ -1,6 +1,7 @@
 import type { Logger } from "../../runtime/log.ts";
 import { subjectRoot } from "../../model/subject.ts";
 import { errorText, MeshError } from "../../runtime/errors.ts";
+import { whyNothingIsStored } from "../entry-log.ts";
 import type {
   EntryLog,
   FollowOptions,
@@ -201,10 +202,11 @@ export class JetStreamEntryLog implements EntryLog {
     }
     const { created, lastSequence, messages } = facts;
     const what = `stream ${stream} of ${created}, ${messages} messages, last sequence ${lastSequence}`;
-    const { full } = this.#pipeline;
-    const room = full === undefined ? "" : `, no room for new messages: ${full}`;
+    const { full, stalled } = this.#pipeline;
+    const why = whyNothingIsStored({ connected: true, detail: "", full, stalled });
+    const room = why === undefined ? "" : `, ${why}`;
     const doubts = warnings.map((warning) => `. Its ${warning}`).join("");
-    return { connected: true, detail: `NATS: ${this.#link.detail}, ${what}${room}${doubts}`, full };
+    return { connected: true, detail: `NATS: ${this.#link.detail}, ${what}${room}${doubts}`, full, stalled };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -15,6 +15,9 @@ import type { FencePolicy, Item, Outgoing, Unit } from "./unit.ts";
 /** A connection on which no message was acknowledged for so long is made anew. */
 const deadAfterMs = 15_000;
 
+/** Messages that wait for an acknowledgement for longer than this (milliseconds) are a matter for a person. */
+const stalledAfterMs = 8_000;
+
 /** How long nothing is sent after the server had no stream for us. */
 const holdMs = 250;
 
@@ -54,6 +57,8 @@ export class Pipeline implements Disposable {
   #storedSentAtMs = 0;
   /** Said once for all that comes until something is acknowledged. */
   #isOverdue = false;
+  /** When the oldest message was sent that was overdue and since which nothing was answered. */
+  #overdueSinceMs: number | undefined;
   #answeredAtMs = 0;
   #connectedAtMs = 0;
   #closed = false;
@@ -72,6 +77,16 @@ export class Pipeline implements Disposable {
   /** Why the last message that the server answered wasn't stored, if that was for want of room. */
   get full(): string | undefined {
     return this.#room.full;
+  }
+
+  /** That the server acknowledges nothing any more; undefined as far as is known. */
+  get stalled(): string | undefined {
+    if (this.#overdueSinceMs === undefined || this.#options.link.current === undefined) return undefined;
+    const forMs = performance.now() - this.#overdueSinceMs;
+    if (forMs < stalledAfterMs) return undefined;
+    return `NATS has acknowledged no message for ${
+      Math.round(forMs / 1000)
+    } s; its volume may be full: its log says so, and it has to be restarted then`;
   }
 
   /**
@@ -180,6 +195,7 @@ export class Pipeline implements Disposable {
     if (data.length === 0 && headers?.code === 503) return this.#onNoStream(unit);
     const answer = parseAnswer(data);
     if (answer === undefined) return this.#retry([unit]);
+    this.#overdueSinceMs = undefined;
     if (answer.type === "stored") this.#onStored(unit, answer);
     else this.#onError(unit, answer);
     this.#pump();
@@ -254,6 +270,7 @@ export class Pipeline implements Disposable {
     const now = performance.now();
     const overdue = this.#inFlight.overdue(now);
     if (overdue.length > 0) {
+      this.#overdueSinceMs ??= Math.min(...overdue.map(({ sentAtMs }) => sentAtMs));
       const messages = overdue.reduce((sum, { items }) => sum + items.length, 0);
       this.#options.log[this.#isOverdue ? "debug" : "warn"](
         { messages },

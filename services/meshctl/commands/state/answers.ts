@@ -4,6 +4,8 @@ const Collector = z.looseObject({
   member: z.string(),
   status: z.string(),
   error: z.string().nullable(),
+  /** Why nothing that it publishes is stored; absent: an older aggregator. */
+  unpublished: z.string().nullish(),
   held: z.number(),
 });
 
@@ -26,7 +28,13 @@ export type Source = z.infer<typeof Source>;
 /** `/meshregistry/sources`. */
 export const Sources = z.looseObject({
   open: z.boolean(),
-  entryLog: z.looseObject({ connected: z.boolean(), detail: z.string(), read: z.boolean() }),
+  entryLog: z.looseObject({
+    connected: z.boolean(),
+    detail: z.string(),
+    read: z.boolean(),
+    /** Why nothing is stored though it can be reached; absent: an older aggregator. */
+    unstored: z.string().nullish(),
+  }),
   sources: z.record(z.string(), Source),
   servedStateOf: z.string().nullable(),
 });

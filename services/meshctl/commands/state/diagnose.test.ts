@@ -46,6 +46,10 @@ describe("diagnose()", () => {
       { collectors: [{ member: "one", status: "live", error: "refused", held: 0 }] },
       "problem: eureka: one can't read its registry: refused",
     ],
+    [
+      { collectors: [{ member: "one", status: "live", error: null, held: 0, unpublished: "no room" }] },
+      "problem: eureka: nothing that one publishes is stored: no room",
+    ],
     [{ held: 3 }, "warning: eureka: the guard holds 3 losses"],
     [{ unconfirmed: 2 }, "warning: eureka: 2 resources are served that the entry log doesn't show yet"],
     [{ remark: "odd" }, "warning: eureka: odd"],
@@ -58,6 +62,13 @@ describe("diagnose()", () => {
     expect(ills({ sources: sourcesWith({}, { entryLog, servedStateOf: "2026-01-01" }) })).toEqual([
       "problem: the entry log can't be reached: nats://n: refused",
       "warning: the state of 2026-01-01 is served, from disk",
+    ]);
+  });
+
+  test("names an entry log that stores nothing", () => {
+    const entryLog = { connected: true, detail: "NATS", read: true, unstored: "no room for new messages: x" };
+    expect(ills({ sources: sourcesWith({}, { entryLog }) })).toEqual([
+      "problem: nothing can be stored: no room for new messages: x",
     ]);
   });
 

@@ -42,6 +42,9 @@ const ok = (what: string): Finding => ({ verdict: "ok", what, next: "" });
 const warning = (what: string, next: string): Finding => ({ verdict: "warning", what, next });
 const problem = (what: string, next: string): Finding => ({ verdict: "problem", what, next });
 
+const moreRoom =
+  "give the stream, its account or the volume of NATS more room; nothing that is stored is lost";
+
 function aboutConfig({ config }: Facts): Finding[] {
   if (config === undefined) return [];
   if (config.errors.length + config.warnings.length === 0) return [ok("the configuration is in order")];
@@ -60,6 +63,7 @@ function aboutAggregator({ unreachable, sources }: Facts): Finding[] {
       `the entry log can't be reached: ${entryLog.detail}`,
       "look at NATS, and at nats.servers and credentials",
     ),
+    ...(entryLog.unstored == null ? [] : [problem(`nothing can be stored: ${entryLog.unstored}`, moreRoom)]),
     open ? ok("clients are served") : problem(
       "clients aren't served: sources are waited for",
       "mend the sources below, or set their waitTime",
@@ -80,9 +84,17 @@ function aboutSources({ sources }: Sources): Finding[] {
         problem(`${name}: no collector is alive`, "start one; its entries stay as they are meanwhile"),
       );
     }
-    for (const { member, error } of living) {
-      if (error === null) continue;
-      findings.push(problem(`${name}: ${member} can't read its registry: ${error}`, "look at the registry"));
+    for (const { member, error, unpublished } of living) {
+      if (error !== null) {
+        findings.push(
+          problem(`${name}: ${member} can't read its registry: ${error}`, "look at the registry"),
+        );
+      }
+      if (unpublished != null) {
+        findings.push(
+          problem(`${name}: nothing that ${member} publishes is stored: ${unpublished}`, moreRoom),
+        );
+      }
     }
     if (source.state !== "synced") {
       const next = source.state === "not configured"
