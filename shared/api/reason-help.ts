@@ -58,9 +58,9 @@ export const reasonHelp: Readonly<Record<ReasonCode, string>> = {
   MR2302:
     "Several sources have the host, and clients get one entry with the endpoints of all (conflicts.md).",
   MR2303:
-    "The entries differ in what one entry can't hold (ports, resolution, who sees it). Clients get the first by precedence that has endpoints. Make the entries equal, or choose with `conflicts.rules`.",
+    "The entries differ in what one entry can't hold (ports, resolution, who sees it). Clients get the first by precedence that has endpoints. Make the entries equal, or choose another mode for the host in `conflicts.hosts`.",
   MR2304:
-    "The rule for this host serves one source, and this is another one. `conflicts.precedence` decides.",
+    "The rule for this host serves one source, and this is another one. `conflicts.order` decides, or the order of the host in `conflicts.hosts`.",
   MR2305: "The mode is `separate`. istiod may join such entries, or take one of them.",
   MR2401: "Proxies know the service by its host, or virtual addresses are off.",
   MR2402: "Proxies tell its connections from others by this address.",

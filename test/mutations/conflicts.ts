@@ -5,6 +5,7 @@ const book = "services/aggregator/conflicts/conflict-book.ts";
 const amended = "services/aggregator/conflicts/amended.ts";
 const parts = "services/aggregator/conflicts/served-parts.ts";
 const gains = "services/aggregator/conflicts/gains-first.ts";
+const knots = "services/aggregator/conflicts/knots.ts";
 const claim = "services/aggregator/conflicts/host-claim.ts";
 const names = "services/aggregator/conflicts/part-names.ts";
 const patch = "services/aggregator/output-stage/compose/patch-entry.ts";
@@ -12,7 +13,7 @@ const regions = "services/aggregator/output-stage/compose/entry-regions.ts";
 const joined = "services/aggregator/output-stage/compose/joined-endpoints.ts";
 const ports = "services/aggregator/output-stage/compose/united-ports.ts";
 const kinds = "services/aggregator/catalogue/kind-cache.ts";
-const delta = "services/aggregator/xds/delta-type.ts";
+const catalogue = "services/aggregator/catalogue/catalogue.ts";
 const lens = "services/aggregator/catalogue/lens.ts";
 
 /** Faults in what decides which of several entries of one host are served: the aggregator's unit tests notice them. */
@@ -68,20 +69,46 @@ export const conflictFaults: readonly Mutation[] = [
   {
     what: "a host that moves is given away before it is taken over",
     file: gains,
-    find: "[...fresh, ...keeping, ...takersFirst(shifts, covered), ...going]",
-    replace: "[...going, ...takersFirst(shifts, covered), ...keeping, ...fresh]",
+    find:
+      "return [...fresh.map(alone), ...keeping.map(alone), ...takersFirst(shifts, covered), ...going.map(alone)];",
+    replace:
+      "return [...going.map(alone), ...takersFirst(shifts, covered), ...keeping.map(alone), ...fresh.map(alone)];",
   },
   {
     what: "a host that is passed on in a chain is given away before it is taken over",
-    file: gains,
-    find: "if (next.done !== true) begin(next.value);",
-    replace: "if (next.done !== true) continue;",
+    file: knots,
+    find: "if (known === undefined) begin(next.value);",
+    replace: "if (known === undefined) continue;",
+  },
+  {
+    what: "hosts that are passed on in a circle are told one after the other",
+    file: knots,
+    find: "else if (known.isOpen) last.low = Math.min(last.low, known.index);",
+    replace: "",
+  },
+  {
+    what: "entries that pass hosts on in a circle are sent in several messages",
+    file: catalogue,
+    find: "if (circle.length === 1 || size <= maxCircleBytes) add(circle, size);",
+    replace: "if (circle.length === 1) add(circle, size);",
   },
   {
     what: "a host that moved while a client was busy is given away before it is taken over",
-    file: delta,
-    find: "#queueBatch({ partsGainsFirst: parts, removals }: Batch)",
-    replace: "#queueBatch({ parts, removals }: Batch)",
+    file: catalogue,
+    find: "if (earlier.size === 0) return parts;",
+    replace: "return parts;",
+  },
+  {
+    what: "a host that moved while a client was disconnected is given away before it is taken over",
+    file: catalogue,
+    find: "() => this.#earlier(kind, changed)",
+    replace: "() => new Map()",
+  },
+  {
+    what: "a client is taken to have no hosts of what isn't remembered",
+    file: catalogue,
+    find: "known.get(version) ?? unknown",
+    replace: "known.get(version) ?? []",
   },
   {
     what: "a made name takes the place of an entry's own",

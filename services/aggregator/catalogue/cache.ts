@@ -147,6 +147,11 @@ export class ResourceCache {
     return this.#kinds[kind].changesSince(number, view);
   }
 
+  /** All changes of a kind that are remembered, oldest first. */
+  rememberedChanges(kind: ResourceKind): readonly Change[] {
+    return this.#kinds[kind].log.remembered;
+  }
+
   /** Forgets the changes up to that number, because everybody has them. */
   forgetChanges(kind: ResourceKind, number: number): void {
     this.#kinds[kind].log.forget(number);

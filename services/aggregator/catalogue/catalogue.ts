@@ -1,5 +1,5 @@
 import type { ResourceKind } from "../../../shared/model/manifest.ts";
-import { gainsFirst } from "../conflicts/gains-first.ts";
+import { gainsFirst, unknown } from "../conflicts/gains-first.ts";
 import { liveHostsOf } from "./cached-resource.ts";
 import type { CachedResource } from "./cached-resource.ts";
 import type { ResourceCache } from "./cache.ts";
@@ -24,13 +24,12 @@ export interface Batch {
   readonly to: number;
   /** The same as a place in the entry log. */
   readonly position: string;
-  /** In the order of their changes. Shared by all clients of the view, so that their encoding can be, too. */
-  readonly parts: readonly (readonly CachedResource[])[];
   /**
-   * The same resources, and the very same parts where there is one: what takes a host over comes before what gives it
-   * away, see {@link gainsFirst}, also over several changes. For clients that are sent one part after the other.
+   * Shared by all clients of the view, so that their encoding can be, too. A client that is sent one part after the other
+   * has endpoints of each host all the time: what takes a host over is not in a later part than what gives it away, see
+   * {@link gainsFirst}.
    */
-  readonly partsGainsFirst: readonly (readonly CachedResource[])[];
+  readonly parts: readonly (readonly CachedResource[])[];
   readonly removals: readonly Removal[];
 }
 
@@ -46,6 +45,8 @@ export interface KindCatalogue {
   everything(): Batch;
   /** What changed after the change of that number; undefined if that was too long ago to be known. */
   since(number: number): Batch | undefined;
+  /** What a client lacks that has these versions, by name; without removals. */
+  beyond(versions: Readonly<Record<string, string>>): Batch;
   /** The resource of that name, if it is shown. */
   get(name: string): CachedResource | undefined;
 }
@@ -57,10 +58,11 @@ export const emptyCatalogue: KindCatalogue = {
   position: "0",
   everything: () => nothing,
   since: () => nothing,
+  beyond: () => nothing,
   get: () => undefined,
 };
 
-const nothing: Batch = { to: 0, position: "0", parts: [], partsGainsFirst: [], removals: [] };
+const nothing: Batch = { to: 0, position: "0", parts: [], removals: [] };
 
 /** Batches of one view since the last change of a kind. */
 interface Memo {
@@ -84,13 +86,23 @@ export class Catalogue {
   readonly #cache: ResourceCache;
   readonly #isOpen: () => boolean;
   readonly #maxPartBytes: number;
+  readonly #maxCircleBytes: number;
   readonly #memos = new Map<ResourceKind, Memos>();
 
-  /** Parts have at most `maxPartBytes`, or are one resource. */
-  constructor(cache: ResourceCache, isOpen: () => boolean, maxPartBytes: number) {
+  /**
+   * Parts have at most `maxPartBytes`, or are one resource, or several of at most `maxCircleBytes` that have to arrive
+   * at once, because they pass hosts on in a circle.
+   */
+  constructor(
+    cache: ResourceCache,
+    isOpen: () => boolean,
+    maxPartBytes: number,
+    maxCircleBytes = maxPartBytes,
+  ) {
     this.#cache = cache;
     this.#isOpen = isOpen;
     this.#maxPartBytes = maxPartBytes;
+    this.#maxCircleBytes = maxCircleBytes;
   }
 
   /** One kind as a view shows it. */
@@ -104,6 +116,7 @@ export class Catalogue {
       position: cache.position(kind),
       everything: () => this.#everything(kind, view),
       since: (number) => this.#since(kind, view, number),
+      beyond: (versions) => this.#beyond(kind, view, versions),
       get: (name) => cache.shown(kind, view, name),
     };
   }
@@ -122,7 +135,7 @@ export class Catalogue {
     const memo = this.#memo(kind, view);
     let batch = memo.everything?.deref();
     if (batch === undefined) {
-      batch = this.#batch(kind, [...this.#cache.allShown(kind, view)], new Map(), []);
+      batch = this.#batch(kind, [...this.#cache.allShown(kind, view)], () => new Map(), []);
       memo.everything = new WeakRef(batch);
     }
     return batch;
@@ -152,7 +165,6 @@ export class Catalogue {
       last.set(name, { before: earlier === undefined ? before : earlier.before, position });
     }
     const resources: CachedResource[] = [];
-    /** The hosts that the resources had endpoints of, by name. */
     const earlier = new Map<string, readonly string[]>();
     const removals: Removal[] = [];
     for (const [name, { before, position }] of last) {
@@ -167,51 +179,94 @@ export class Catalogue {
         removals.push({ name, position, revisioned });
       }
     }
-    return this.#batch(kind, resources, earlier, removals);
+    return this.#batch(kind, resources, () => earlier, removals);
   }
 
+  #beyond(kind: ResourceKind, view: CatalogueView, versions: Readonly<Record<string, string>>): Batch {
+    const resources: CachedResource[] = [];
+    const changed = new Map<string, string>();
+    for (const resource of this.#everything(kind, view).parts.flat()) {
+      const version = versions[resource.name];
+      if (version === resource.version) continue;
+      resources.push(resource);
+      if (version !== undefined) changed.set(resource.name, version);
+    }
+    return this.#batch(kind, resources, () => this.#earlier(kind, changed), []);
+  }
+
+  /** The hosts that resources of these versions had endpoints of, by name: equal versions have equal content. */
+  #earlier(kind: ResourceKind, versions: ReadonlyMap<string, string>): EarlierHosts {
+    const wanted = new Set(versions.values());
+    const known = new Map<string, readonly string[]>();
+    for (const { before } of this.#cache.rememberedChanges(kind)) {
+      if (before !== undefined && wanted.has(before.version)) known.set(before.version, before.liveHosts);
+    }
+    return new Map(Array.from(versions, ([name, version]) => [name, known.get(version) ?? unknown]));
+  }
+
+  /** `earlierOf` is asked only if the order matters. */
   #batch(
     kind: ResourceKind,
     resources: readonly CachedResource[],
-    earlier: ReadonlyMap<string, readonly string[]>,
+    earlierOf: () => EarlierHosts,
     removals: readonly Removal[],
   ): Batch {
     const cache = this.#cache;
+    return {
+      to: cache.head(kind),
+      position: cache.position(kind),
+      parts: this.#parts(resources, earlierOf),
+      removals,
+    };
+  }
+
+  #parts(resources: readonly CachedResource[], earlierOf: () => EarlierHosts) {
     const parts = partsOf(resources, this.#maxPartBytes);
+    if (parts.length < 2) return parts;
+    const earlier = earlierOf();
+    // All of one part arrives at once, and of what is new nothing gives a host away.
+    if (earlier.size === 0) return parts;
     const hostsOf = (resource: CachedResource) => ({
       before: earlier.get(resource.name),
       after: liveHostsOf(resource),
     });
-    return {
-      to: cache.head(kind),
-      position: cache.position(kind),
-      parts,
-      // All of one part arrives at once, and of what is new nothing gives a host away.
-      partsGainsFirst: parts.length > 1 && earlier.size > 0
-        ? partsOf(gainsFirst(resources, hostsOf), this.#maxPartBytes)
-        : parts,
-      removals,
-    };
+    return partsOfCircles(gainsFirst(resources, hostsOf), this.#maxPartBytes, this.#maxCircleBytes);
   }
 }
+
+/** The hosts that resources had endpoints of before, by name: of those that a client has. */
+type EarlierHosts = ReadonlyMap<string, readonly string[] | typeof unknown>;
 
 /** Cuts a list into parts of at most so many bytes each; a single larger resource is a part of its own. */
 export function partsOf(
   resources: readonly CachedResource[],
   maxBytes: number,
 ): readonly (readonly CachedResource[])[] {
+  return partsOfCircles(resources.map((resource) => [resource]), maxBytes, maxBytes);
+}
+
+/** The same of lists, of which none is cut that has at most `maxCircleBytes`. */
+function partsOfCircles(
+  circles: readonly (readonly CachedResource[])[],
+  maxBytes: number,
+  maxCircleBytes: number,
+): readonly (readonly CachedResource[])[] {
   const parts: CachedResource[][] = [];
   let part: CachedResource[] = [];
   let bytes = 0;
-  for (const resource of resources) {
-    const size = resourceBytes(resource);
+  const add = (resources: readonly CachedResource[], size: number) => {
     if (part.length > 0 && bytes + size > maxBytes) {
       parts.push(part);
       part = [];
       bytes = 0;
     }
-    part.push(resource);
+    part.push(...resources);
     bytes += size;
+  };
+  for (const circle of circles) {
+    const size = circle.reduce((sum, resource) => sum + resourceBytes(resource), 0);
+    if (circle.length === 1 || size <= maxCircleBytes) add(circle, size);
+    else for (const resource of circle) add([resource], resourceBytes(resource));
   }
   if (part.length > 0) parts.push(part);
   return parts;

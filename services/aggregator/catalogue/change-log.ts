@@ -56,6 +56,11 @@ export class ChangeLog {
     return this.#position;
   }
 
+  /** All changes that are remembered, oldest first. */
+  get remembered(): readonly Change[] {
+    return this.#changes;
+  }
+
   /** How many changes are remembered. */
   get size(): number {
     return this.#changes.length;

@@ -1,7 +1,6 @@
 import { ConflictBook } from "../conflicts/conflict-book.ts";
 import type { ConflictListener, Group, Regrouping } from "../conflicts/conflict-book.ts";
 import type { ConflictRules } from "../conflicts/conflict-rules.ts";
-import { gainsFirst } from "../conflicts/gains-first.ts";
 import { liveHostsOf } from "./cached-resource.ts";
 import type { CachedResource, Snapshot } from "./cached-resource.ts";
 import type { CatalogueView } from "./catalogue-view.ts";
@@ -117,7 +116,7 @@ export class KindCache {
     return lens;
   }
 
-  /** Serves what became of groups, in an order that leaves no host without endpoints for a moment, see {@link gainsFirst}. */
+  /** Serves what became of groups. */
   #regroup(regrouping: Regrouping, cursor: string | undefined): boolean {
     const { before, after, isAmended } = regrouping;
     let isChanged = isAmended ? this.#amend(after, cursor) : this.#replace(before, after, cursor);
@@ -145,10 +144,9 @@ export class KindCache {
     const now = new Map(after.flatMap(({ served }) => served.map((each) => [each.name, each])));
     this.#shadow(before, after);
     let isChanged = false;
-    const replaced = Array.from(now.values(), (after) => ({ before: this.served.get(after.name), after }));
     const gone = before.flatMap(({ served }) => served.filter(({ name }) => !now.has(name)));
-    for (const { before, after } of gainsFirst(replaced, hostsOf)) {
-      if (this.#serve(after, before, cursor, unlimitedViews)) isChanged = true;
+    for (const resource of now.values()) {
+      if (this.#serve(resource, this.served.get(resource.name), cursor, unlimitedViews)) isChanged = true;
     }
     for (const resource of gone) {
       this.#withdraw(resource, cursor, unlimitedViews);
@@ -216,10 +214,4 @@ export class KindCache {
   #countRevision(resource: CachedResource | undefined, sign: 1 | -1): void {
     if (resource?.revision !== undefined) this.revisioned += sign;
   }
-}
-
-function hostsOf(
-  { before, after }: { readonly before: CachedResource | undefined; readonly after: CachedResource },
-) {
-  return { before: before && liveHostsOf(before), after: liveHostsOf(after) };
 }

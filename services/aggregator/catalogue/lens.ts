@@ -1,6 +1,4 @@
 import type { Group, Regrouping } from "../conflicts/conflict-book.ts";
-import { gainsFirst } from "../conflicts/gains-first.ts";
-import { liveHostsOf } from "./cached-resource.ts";
 import type { CachedResource } from "./cached-resource.ts";
 import type { CatalogueView } from "./catalogue-view.ts";
 
@@ -74,11 +72,7 @@ export class Lens {
       new Set([...now.keys(), ...was.keys()]),
       (name) => ({ name, before: was.get(name), after: now.get(name) }),
     );
-    const hostsOf = ({ before, after }: (typeof replaced)[number]) => ({
-      before: before && liveHostsOf(before),
-      after: after && liveHostsOf(after),
-    });
-    return gainsFirst(replaced, hostsOf).filter(({ before, after }) => before?.version !== after?.version);
+    return replaced.filter(({ before, after }) => before?.version !== after?.version);
   }
 
   #enter(group: Group, cursor: string): readonly CachedResource[] {

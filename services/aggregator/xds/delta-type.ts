@@ -27,6 +27,7 @@ interface InFlight extends DeltaContent {
 }
 
 const wildcard = "*";
+const nothingHeld: Readonly<Record<string, string>> = {};
 const noResources: readonly CachedResource[] = [];
 
 /** An entry of `removed_resources` takes its name, tag and length. */
@@ -225,7 +226,11 @@ export class DeltaType implements TypeStatus {
   #takeIn(catalogue: KindCatalogue): void {
     if (this.#upTo === catalogue.head && !this.#mustResync) return;
     const all = this.#isWildcard && (this.#upTo === undefined || this.#mustResync);
-    const batch = all
+    const initial = this.#initial ?? nothingHeld;
+    const hasSome = Object.keys(initial).length > 0;
+    const batch = hasSome
+      ? catalogue.beyond(initial)
+      : all
       ? catalogue.everything()
       : this.#upTo === undefined
       ? undefined
@@ -247,14 +252,14 @@ export class DeltaType implements TypeStatus {
       // What it knew by name may have gone unnoticed.
       for (const name of this.#names) if (catalogue.get(name) === undefined) this.#gone.add(name);
     }
-    if (this.#initial !== undefined) this.#skipWhatClientHas(this.#initial, catalogue);
+    if (hasSome) this.#removeWhatClientHad(initial, catalogue);
     this.#initial = undefined;
     this.#mustResync = false;
     this.#upTo = catalogue.head;
     this.#position = catalogue.position;
   }
 
-  #queueBatch({ partsGainsFirst: parts, removals }: Batch): void {
+  #queueBatch({ parts, removals }: Batch): void {
     // Nearly always: everything, as it is, in the arrays that all clients share.
     if (this.#isWildcard && this.#refusals.size === 0 && this.#gone.size === 0) {
       this.#queue.push(...parts);
@@ -272,17 +277,12 @@ export class DeltaType implements TypeStatus {
     }
   }
 
-  #skipWhatClientHas(initial: Readonly<Record<string, string>>, catalogue: KindCatalogue): void {
-    const had = Object.entries(initial);
-    if (had.length === 0) return;
-    const missing = this.#queue.flat().filter(({ name, version }) => initial[name] !== version);
-    this.#queue = [...partsOf(missing, this.#maxBytes)];
-    for (const [name, version] of had) {
-      if (!this.#wants(name)) continue;
-      const resource = catalogue.get(name);
-      if (resource === undefined) this.#gone.add(name);
-      else if (resource.version === version) this.#asked.delete(name);
+  /** All that it wants and lacks is queued, so what it asked for by name is answered, too. */
+  #removeWhatClientHad(initial: Readonly<Record<string, string>>, catalogue: KindCatalogue): void {
+    for (const name of Object.keys(initial)) {
+      if (this.#wants(name) && catalogue.get(name) === undefined) this.#gone.add(name);
     }
+    for (const name of this.#asked) if (catalogue.get(name) !== undefined) this.#asked.delete(name);
   }
 
   /** What was asked for by name, else what may be tried again. */

@@ -2,6 +2,7 @@ import type { ResourceKind } from "../../../shared/model/manifest.ts";
 import type { CachedResource } from "../catalogue/cached-resource.ts";
 import type { Batch, KindCatalogue, Removal } from "../catalogue/catalogue.ts";
 import { following } from "../catalogue/change-log.ts";
+import { newest } from "../conflicts/served-parts.ts";
 import type { LastError, TypeStatus } from "./protocol.ts";
 
 /** What to put into a response. */
@@ -110,8 +111,8 @@ export class IncrementalType implements TypeStatus {
       this.#queue.push({
         parts: [part],
         removals: isLast ? removals : [],
-        // The versions in a part are its resources' places in the log; its last one is the greatest.
-        position: isLast ? position : part.at(-1)?.cursor ?? position,
+        // The versions in a part are its resources' places in the log.
+        position: isLast ? position : newest(part.map(({ cursor }) => cursor)),
       });
     }
     if (parts.length === 0 && removals.length > 0) this.#queue.push({ parts, removals, position });

@@ -28,9 +28,9 @@ export class World {
   readonly #catalogue: Catalogue;
   #sequence = 0;
 
-  constructor(maxPartBytes = 1_000_000, options: ResourceCacheOptions = {}) {
+  constructor(maxPartBytes = 1_000_000, options: ResourceCacheOptions = {}, maxCircleBytes?: number) {
     this.cache = new ResourceCache(options);
-    this.#catalogue = new Catalogue(this.cache, () => this.isOpen, maxPartBytes);
+    this.#catalogue = new Catalogue(this.cache, () => this.isOpen, maxPartBytes, maxCircleBytes);
   }
 
   /** Serves a resource under a name, with that content, which is its version, too. */
