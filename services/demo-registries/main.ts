@@ -62,7 +62,12 @@ function run(names: readonly DemoName[], host: string, httpAddress: string): Pro
       const { address } = await startDemo(name, context, `${host}:${port}`);
       log.info({ address }, `${title} of the demo listens`);
     }
-    const app = operationsApp({ notReady: () => undefined, metrics: createMetrics(), token: "", log });
+    const app = operationsApp({
+      notReady: () => undefined,
+      metrics: createMetrics(),
+      tokens: { token: "", operatorToken: "" },
+      log,
+    });
     const http = context.use(await serveHttp(app, httpAddress, "--http"));
     log.info({ http: http.url }, "listening");
   });

@@ -2,6 +2,8 @@ import { getConnInfo } from "@hono/node-server/conninfo";
 import { Hono } from "hono";
 import type { Context } from "hono";
 import { pageOf } from "../runtime/http-pages.ts";
+import { operatorsOnly } from "../runtime/operator.ts";
+import type { HttpTokens } from "../runtime/operator.ts";
 import type { SourceCollector } from "./source-collector.ts";
 
 /**
@@ -9,7 +11,7 @@ import type { SourceCollector } from "./source-collector.ts";
  * `default` is found under its registry's name, every source under `<registry>/<source>` as well:
  * `GET /collectors/eureka`, `GET /collectors/eureka/held`, `POST /collectors/eureka/held/release`.
  */
-export function collectorRoutes(collector: SourceCollector, signal: AbortSignal): Hono {
+export function collectorRoutes(collector: SourceCollector, tokens: HttpTokens, signal: AbortSignal): Hono {
   const { registry, source, view, publisher, share } = collector;
   const routes = new Hono();
   const bases = [
@@ -38,7 +40,7 @@ export function collectorRoutes(collector: SourceCollector, signal: AbortSignal)
       }));
       return pageOf(c, { held });
     });
-    routes.post(`${base}/held/release`, async (c) => {
+    routes.post(`${base}/held/release`, operatorsOnly(tokens), async (c) => {
       const released = publisher.held().size;
       await share.requestRelease(callerOf(c), signal);
       return c.json({ released });

@@ -46,7 +46,9 @@ export async function startCollectors<Source>(
   const running: SourceCollector[] = [];
   for (const source of chosen) running.push(await SourceCollector.open(kind, source, collectors, context));
   const routes = new Hono();
-  for (const collector of running) routes.route("/", collectorRoutes(collector, context.signal));
+  for (const collector of running) {
+    routes.route("/", collectorRoutes(collector, collectors.config.http, context.signal));
+  }
   const work = running.map((collector) => collector.run(context.signal));
   return { collectors: running, routes, finished: Promise.race(work) };
 }
@@ -167,7 +169,7 @@ export async function collectorMain<Source>(
       notReady: () => needed.map(({ notReady }) => notReady).find((text) => text !== undefined),
       remark: () => parts.map(({ remark }) => remark).find((text) => text !== undefined),
       metrics,
-      token: config.http.token,
+      tokens: config.http,
       log,
     });
     for (const { routes } of running) app.route("/meshregistry", routes);

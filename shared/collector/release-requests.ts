@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { Bucket } from "../entry-log/open-entry-log.ts";
+import { auditRecord } from "../model/audit.ts";
 import { readReleaseRequest, releaseSubject } from "../model/collector-lease.ts";
 
 /** Requests to let a source's held losses go. All replicas and aggregators read them from the bucket of leases. */
 export class ReleaseRequests {
   readonly #bucket: Bucket;
+  readonly #source: { readonly registry: string; readonly source: string };
   readonly #subject: string;
   #lastId: string | undefined;
 
@@ -16,14 +18,19 @@ export class ReleaseRequests {
     },
   ) {
     this.#bucket = bucket;
+    this.#source = { registry, source };
     this.#subject = releaseSubject(bucket.root, registry, source);
   }
 
-  /** Asks all replicas. `by`: who wants it, for the log. */
-  async request(by: string, signal: AbortSignal): Promise<void> {
+  /** Asks all replicas. `by`: who wants it, for the log and the record of actions; `held`: how many losses wait here. */
+  async request(by: string, held: number, signal: AbortSignal): Promise<void> {
     const request = { id: randomUUID(), by, at: new Date().toISOString() };
     const data = Buffer.from(JSON.stringify(request));
-    await this.#bucket.bucket.publish([{ subject: this.#subject, data, ttlMs: 60_000 }], signal);
+    const detail = `asked at a collector, which held ${held} losses`;
+    await this.#bucket.bucket.publish([
+      { subject: this.#subject, data, ttlMs: 60_000 },
+      auditRecord(this.#bucket.root, { by, action: "release", ...this.#source, detail }),
+    ], signal);
   }
 
   /** Calls back once for each request, until the signal aborts. */

@@ -166,7 +166,7 @@ export class WorkShare implements Share {
 
   /** Asks all replicas to let held losses go. */
   async requestRelease(by: string, signal: AbortSignal): Promise<void> {
-    await this.#releases.request(by, signal);
+    await this.#releases.request(by, this.#options.report().held, signal);
   }
 
   /** Runs until the signal aborts; gives the lease back then. */

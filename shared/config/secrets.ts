@@ -5,6 +5,7 @@ import type { Config } from "./schema/schema.ts";
 const secretKeys: ReadonlySet<string> = new Set([
   "password",
   "token",
+  "operatortoken",
   "nkeyseed",
   "secretkey",
   "securitytoken",

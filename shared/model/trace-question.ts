@@ -26,8 +26,15 @@ export const TraceQuestion = z.object({
 });
 export type TraceQuestion = z.infer<typeof TraceQuestion>;
 
+/** The question what the guard of a source holds back. Collectors of earlier versions don't answer it. */
+export const HeldQuestion = z.object({ by: z.literal("held") });
+
+/** What may be asked. */
+export const CollectorQuestion = z.discriminatedUnion("by", [TraceQuestion, HeldQuestion]);
+export type CollectorQuestion = z.infer<typeof CollectorQuestion>;
+
 /** A question on its way. */
-export const AskedQuestion = z.object({ id: z.string().min(1).max(64), question: TraceQuestion });
+export const AskedQuestion = z.object({ id: z.string().min(1).max(64), question: CollectorQuestion });
 export type AskedQuestion = z.infer<typeof AskedQuestion>;
 
 /** What a replica of a collector says. */

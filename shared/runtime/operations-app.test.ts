@@ -11,7 +11,7 @@ function app(token = "") {
     metrics: new Registry(),
     log,
     descriptions: new Map([["/things", "all things"]]),
-    token,
+    tokens: { token, operatorToken: "" },
   });
   operations.all("/meshregistry/things", (c) => c.text("things"));
   operations.post("/meshregistry/things/release", (c) => c.text("released"));

@@ -1,12 +1,13 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
-import { bearerAuth } from "hono/bearer-auth";
 import type { Registry } from "prom-client";
 import { noPage } from "./http-pages.ts";
 import { indexPage } from "./index-page.ts";
 import type { PageDescriptions } from "./index-page.ts";
 import { levelNames, setLogLevel } from "./log.ts";
 import type { Logger } from "./log.ts";
+import { readersOnly } from "./operator.ts";
+import type { HttpTokens } from "./operator.ts";
 import { programBuild } from "./version.ts";
 
 export interface OperationsOptions {
@@ -21,8 +22,8 @@ export interface OperationsOptions {
   readonly descriptions?: PageDescriptions;
   /** Pages that need no token, since they hold nothing but themselves: before all others. */
   readonly front?: Hono;
-  /** Bearer token that everything but the probes asks for; empty for none. */
-  readonly token: string;
+  /** Bearer tokens: everything but the probes asks for one. */
+  readonly tokens: HttpTokens;
 }
 
 const descriptionsOfAll: PageDescriptions = new Map([
@@ -44,7 +45,7 @@ const descriptionsOfAll: PageDescriptions = new Map([
  * the token and in the list, too. As in slime, any method will do where a page only reads.
  */
 export function operationsApp(options: OperationsOptions): Hono {
-  const { notReady, remark, metrics, log, front, descriptions = new Map(), token } = options;
+  const { notReady, remark, metrics, log, front, descriptions = new Map(), tokens } = options;
   const app = new Hono();
   app.all("/healthz", (c) => c.text("ok"));
   app.all("/modules/livez", (c) => c.text("ok"));
@@ -59,7 +60,8 @@ export function operationsApp(options: OperationsOptions): Hono {
     return text === undefined ? c.body(null, 200) : c.text(text, 200);
   });
   if (front !== undefined) app.route("/", front);
-  if (token !== "") app.use(bearerAuth({ token }));
+  const auth = readersOnly(tokens);
+  if (auth !== undefined) app.use(auth);
   app.all(
     "/metrics",
     async (c) => c.text(await metrics.metrics(), 200, { "Content-Type": metrics.contentType }),

@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
+import axe from "axe-core";
 import { chromium } from "playwright-core";
 import type { Browser, Page } from "playwright-core";
+import { z } from "zod";
 
 /** Where Debian and others have Chromium; `CHROMIUM` names another one. */
 const places = [
@@ -59,4 +61,24 @@ export async function openPage(browser: Browser, url: string, colorScheme: "ligh
   });
   await page.goto(url);
   return { page, faults };
+}
+
+const AxeResult = z.object({
+  violations: z.array(
+    z.object({
+      id: z.string(),
+      help: z.string(),
+      nodes: z.array(z.object({ target: z.array(z.unknown()) })),
+    }),
+  ),
+});
+
+/** What axe finds of the page as it is now: the rule, and where it is broken. Empty: all is well. */
+export async function accessibilityFaults(page: Page): Promise<string[]> {
+  // By the browser's debugger, which the page's content policy doesn't apply to.
+  await page.evaluate(axe.source);
+  const { violations } = AxeResult.parse(await page.evaluate("axe.run()"));
+  return violations.map(({ id, help, nodes }) =>
+    `${id}: ${help} (${nodes.slice(0, 3).map(({ target }) => target.join(" ")).join("; ")})`
+  );
 }

@@ -7,7 +7,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { recordOf, startApi, subjectOf } from "../../services/aggregator/api/api-rig.ts";
 import { SimulatedIstiod } from "../../services/aggregator/xds/simulated-istiod-rig.ts";
-import { launchBrowser, openPage, skipWithoutBrowser } from "./browser.ts";
+import { accessibilityFaults, launchBrowser, openPage, skipWithoutBrowser } from "./browser.ts";
 
 /** Where screenshots are left for people; nowhere unless it is named. */
 const shots = process.env["SCREENSHOTS"];
@@ -35,29 +35,35 @@ describe.skipIf(skipWithoutBrowser())("the console", () => {
     return opened;
   }
 
-  test("shows every view in light and dark, without a message of the browser or a request to elsewhere", async () => {
-    const { url, aggregator } = await startApi(few());
-    const istiod = new SimulatedIstiod();
-    istiod.connect(aggregator.xdsAddresses);
-    for (const scheme of ["light", "dark"] as const) {
+  const views: readonly (readonly [hash: string, text: string])[] = [
+    ["#/overview", "MR2102"],
+    ["#/services", "shop/both"],
+    ["#/service?name=shop%2Fboth", "10.0.0.2"],
+    ["#/trace?text=10.0.0.7", "shop/orders is on the stream."],
+    ["#/clients", "up to date"],
+    ["#/problems", "both.shop"],
+    ["#/release?source=eureka", "Nothing is held back."],
+    ["#/dryrun", "Nothing is published."],
+  ];
+
+  test.each(["light", "dark"] as const)(
+    "shows every view, %s, without a message of the browser, a request to elsewhere or a barrier that axe finds",
+    async (scheme) => {
+      const { url, aggregator } = await startApi(few());
+      const istiod = new SimulatedIstiod();
+      istiod.connect(aggregator.xdsAddresses);
       const { page, faults } = await open(`${url}/`, scheme);
-      const show = async (hash: string, text: string) => {
+      for (const [hash, text] of views) {
         await page.goto(`${url}/${hash}`);
         await page.getByText(text).first().waitFor();
-        if (shots === undefined) return;
+        expect(await accessibilityFaults(page), hash).toEqual([]);
+        if (shots === undefined) continue;
         mkdirSync(shots, { recursive: true });
         await page.screenshot({ path: join(shots, `${/\w+/.exec(hash)?.[0] ?? "overview"}-${scheme}.png`) });
-      };
-      await show("#/overview", "MR2102");
-      await show("#/services", "shop/both");
-      await show("#/service?name=shop%2Fboth", "10.0.0.2");
-      await show("#/trace?text=10.0.0.7", "shop/orders is on the stream.");
-      await show("#/clients", "up to date");
-      await show("#/problems", "Hosts in several sources");
-      await page.getByText("both.shop").first().waitFor();
+      }
       expect(faults).toEqual([]);
-    }
-  });
+    },
+  );
 
   test("changes appear as they happen, also after the connection was lost", async () => {
     const { url, publish } = await startApi(few());

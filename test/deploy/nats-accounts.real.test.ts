@@ -153,8 +153,8 @@ describe.skipIf(requireReal("nats-server").skip)("accounts of meshctl nats-accou
         source: "default",
         member,
         bucket: { bucket, root: bucketRoot },
-        answer: ({ text }) => {
-          answered.push(`${member} ${text}`);
+        answer: (question) => {
+          answered.push(`${member} ${question.by === "held" ? question.by : question.text}`);
           return { owns: true, findings: [] };
         },
         log,

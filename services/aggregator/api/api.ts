@@ -3,6 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import { compress } from "hono/compress";
 import { etag } from "hono/etag";
 import { z } from "zod";
+import { ActionList, HeldPreview } from "../../../shared/api/actions.ts";
 import { History, ServiceDiff } from "../../../shared/api/history.ts";
 import { ServiceDetail, ServicePage } from "../../../shared/api/services.ts";
 import {
@@ -19,8 +20,11 @@ import type { ReasonCode } from "../../../shared/api/reasons.ts";
 import { ReasonList, Trace } from "../../../shared/api/trace.ts";
 import { diffOf, DiffQuery, historyOf } from "../history/history-answers.ts";
 import type { ApiOptions } from "./api-options.ts";
+import { AtMost } from "./at-most.ts";
 import { compare, maxCompareBytes } from "./compare.ts";
+import { actionRoutes, allActions } from "./actions.ts";
 import { allConflicts } from "./conflict-answers.ts";
+import { heldPreview, sourceNamed } from "./held-preview.ts";
 import { EventHub } from "./events/event-hub.ts";
 import { eventResponse } from "./events/event-route.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -42,10 +46,14 @@ const maxSearches = 16;
 /** Traces at a time: each one asks all collectors. */
 const maxTraces = 8;
 
+/** Previews at a time: a collector converts what it holds for each. */
+const maxPreviews = 4;
+
 /** All operations of `/api/v1`, in the order of the document. */
 export function apiOperations(options: ApiOptions): readonly Operation[] {
-  let searches = 0;
-  let traces = 0;
+  const searches = new AtMost(maxSearches, "searches");
+  const traces = new AtMost(maxTraces, "traces");
+  const previews = new AtMost(maxPreviews, "previews");
   return [
     operation({
       path: "/overview",
@@ -61,15 +69,7 @@ export function apiOperations(options: ApiOptions): readonly Operation[] {
       summary: "The services that clients get, by name, page by page",
       query: ServiceQuery,
       answer: ServicePage,
-      handle: async ({ query }) => {
-        if (searches >= maxSearches) throw new Refusal(429, `${maxSearches} searches are running: try again`);
-        searches++;
-        try {
-          return await searchServices(query, options);
-        } finally {
-          searches--;
-        }
-      },
+      handle: ({ query }) => searches.run(() => searchServices(query, options)),
     }),
     operation({
       path: "/services/{namespace}/{name}",
@@ -118,13 +118,7 @@ export function apiOperations(options: ApiOptions): readonly Operation[] {
       answer: Trace,
       handle: async ({ query }) => {
         const question = questionIn(query);
-        if (traces >= maxTraces) throw new Refusal(429, `${maxTraces} traces are running: try again`);
-        traces++;
-        try {
-          return await trace(question, options);
-        } finally {
-          traces--;
-        }
+        return await traces.run(() => trace(question, options));
       },
     }),
     operation({
@@ -150,6 +144,24 @@ export function apiOperations(options: ApiOptions): readonly Operation[] {
       query: noQuery,
       answer: HeldList,
       handle: () => allHeld(options),
+    }),
+    operation({
+      path: "/held/preview",
+      id: "heldPreview",
+      summary: "What releasing the held losses of a source would do",
+      query: z.object({
+        source: z.string().max(256).meta({ description: "<registry>, or <registry>/<source>" }),
+      }),
+      answer: HeldPreview,
+      handle: ({ query }) => previews.run(() => heldPreview(sourceNamed(query.source, options), options)),
+    }),
+    operation({
+      path: "/actions",
+      id: "actions",
+      summary: "Who released or retired what, at any replica, in the last month",
+      query: noQuery,
+      answer: ActionList,
+      handle: () => ({ actions: allActions(options) }),
     }),
     operation({
       path: "/conflicts",
@@ -191,7 +203,7 @@ function reasonOf(code: ReasonCode) {
   return { code, ...reasons[code], help: reasonHelp[code], link: reasonLink(code) };
 }
 
-/** `/api/v1`: everything is read only, and described by `openapi.json`. */
+/** `/api/v1`, described by `openapi.json`: it reads, and acts for who has the operator's token. */
 export function apiRoutes(options: ApiOptions): Hono {
   const operations = apiOperations(options);
   const app = new Hono();
@@ -206,6 +218,7 @@ export function apiRoutes(options: ApiOptions): Hono {
     return c.body(document, 200, { "Content-Type": "application/json" });
   });
   app.route("/", routesOf(operations));
+  app.route("/", actionRoutes(options));
   app.post(
     "/compare",
     bodyLimit({

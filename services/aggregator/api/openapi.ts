@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Released, ReleaseQuestion } from "../../../shared/api/actions.ts";
 import { CompareRequest, Comparison } from "../../../shared/api/compare.ts";
 import { Failure } from "../../../shared/api/state.ts";
 import { programVersion } from "../../../shared/runtime/version.ts";
@@ -12,17 +13,22 @@ export function openApiDocument(operations: readonly Operation[]): Record<string
     info: {
       title: "meshregistry",
       version: programVersion(),
-      description: "What the aggregator knows. Read only. Answers are JSON, or YAML with format=yaml.",
+      description:
+        "What the aggregator knows. It only reads, but for actions. Answers are JSON, or YAML with format=yaml.",
     },
     servers: [{ url: "." }],
     components: {
-      securitySchemes: { token: { type: "http", scheme: "bearer", description: "http.token, if it is set" } },
+      securitySchemes: {
+        token: { type: "http", scheme: "bearer", description: "http.token, if it is set" },
+        operator: { type: "http", scheme: "bearer", description: "http.operatorToken; it may also read" },
+      },
     },
     security: [{}, { token: [] }],
     paths: {
       ...Object.fromEntries(operations.map((each) => [each.path, { get: pathItem(each) }])),
       "/events": { get: events },
       "/compare": { post: comparison },
+      "/held/release": { post: release },
     },
   };
 }
@@ -48,7 +54,7 @@ const events = {
   },
 };
 
-/** The only question with a body. */
+/** A question with a body. */
 const comparison = {
   operationId: "compare",
   summary: "What a dry run would change, compared with what a source has published; nothing is published",
@@ -64,6 +70,28 @@ const comparison = {
     400: failureOf("the body isn't understood"),
     404: failureOf("there is no such source"),
     413: failureOf("the body is too large"),
+  },
+};
+
+/** The only action. */
+const release = {
+  operationId: "release",
+  summary: "Lets go what is held of a source, at all collectors and aggregators; istiods then delete it",
+  security: [{ operator: [] }],
+  requestBody: {
+    required: true,
+    content: { "application/json": { schema: schemaOf(ReleaseQuestion, "input") } },
+  },
+  responses: {
+    200: {
+      description: "what was asked for",
+      content: { "application/json": { schema: schemaOf(Released, "output") } },
+    },
+    400: failureOf("the body isn't understood"),
+    401: failureOf("the token isn't the operator's"),
+    403: failureOf("no operator's token is set, or the page of another site asks"),
+    404: failureOf("there is no such source"),
+    503: failureOf("the request could not be stored"),
   },
 };
 
@@ -100,7 +128,13 @@ function pathItem({ id, summary, query, params = {}, answer }: Operation): Recor
 function queryParameter(name: string, field: unknown): Record<string, unknown> {
   if (!(field instanceof z.ZodType)) throw new TypeError(`${name} has no schema`);
   const schema = schemaOf(field, "input");
-  return { name, in: "query", required: false, description: field.description ?? "", schema };
+  return {
+    name,
+    in: "query",
+    required: !field.safeParse(undefined).success,
+    description: field.description ?? "",
+    schema,
+  };
 }
 
 function failureOf(description: string): Record<string, unknown> {

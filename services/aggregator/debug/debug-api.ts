@@ -1,6 +1,5 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
-import { bearerAuth } from "hono/bearer-auth";
 import type { Registry } from "prom-client";
 import type { Config } from "../../../shared/config/mod.ts";
 import { eurekaServersOf, maskSecrets, nacosServersOf, toSlimeArgs } from "../../../shared/config/mod.ts";
@@ -11,6 +10,7 @@ import { indexPage } from "../../../shared/runtime/index-page.ts";
 import type { PageDescriptions } from "../../../shared/runtime/index-page.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
 import { operationsApp } from "../../../shared/runtime/operations-app.ts";
+import { readersOnly } from "../../../shared/runtime/operator.ts";
 import type { CachedResource } from "../catalogue/cached-resource.ts";
 import type { ResourceCache } from "../catalogue/cache.ts";
 import { decodeResource } from "../output-stage/encode/decode-resource.ts";
@@ -164,6 +164,9 @@ const pageDescriptions: PageDescriptions = new Map([
   ["/api/v1/events", "what happens, as server-sent events"],
   ["/api/v1/sources", "the sources and their collectors"],
   ["/api/v1/held", "losses that are held back from clients"],
+  ["/api/v1/held/preview", "what releasing them would do; ?source="],
+  ["/api/v1/held/release", "lets them go; with the operator's token"],
+  ["/api/v1/actions", "who let go or retired what of late"],
   ["/api/v1/conflicts", "hosts that several sources claim"],
   ["/api/v1/rejections", "messages that aren't served as they are"],
   ["/api/v1/clients", "who is connected, what each has acknowledged"],
@@ -192,7 +195,6 @@ function consolePages(): Hono {
  */
 export function debugApi(options: DebugApiOptions, moreRoutes?: Hono): Hono {
   const { metrics } = options;
-  const { token } = options.config.http;
   const app = operationsApp({
     notReady: () => notReady(options),
     remark: () => remark(options),
@@ -200,7 +202,7 @@ export function debugApi(options: DebugApiOptions, moreRoutes?: Hono): Hono {
     log: options.log,
     descriptions: pageDescriptions,
     front: consolePages(),
-    token,
+    tokens: options.config.http,
   });
   app.route("/api/v1", apiRoutes(options));
   app.route("/meshregistry", moduleRoutes(options));
@@ -213,10 +215,10 @@ export function debugApi(options: DebugApiOptions, moreRoutes?: Hono): Hono {
  * them, and `/ready` alone needs none.
  */
 export function plainDebugApi(options: DebugApiOptions, moreRoutes?: Hono): Hono {
-  const { token } = options.config.http;
+  const auth = readersOnly(options.config.http);
   const app = new Hono();
   app.all("/ready", (c) => ready(c, options));
-  if (token !== "") app.use(bearerAuth({ token }));
+  if (auth !== undefined) app.use(auth);
   app.all("/", indexPage(app, pageDescriptions));
   app.notFound(noPage);
   app.route("/", moduleRoutes(options));

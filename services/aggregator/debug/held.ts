@@ -1,15 +1,19 @@
 import { Hono } from "hono";
 import type { Context, Next } from "hono";
 import { z } from "zod";
+import type { Config } from "../../../shared/config/mod.ts";
 import { pageOf } from "../../../shared/runtime/http-pages.ts";
 import { errorText, isMeshError } from "../../../shared/runtime/errors.ts";
+import { operatorsOnly } from "../../../shared/runtime/operator.ts";
 import type { SourceName } from "../ingest/doubts.ts";
 import type { StreamIngest } from "../ingest/ingest.ts";
 import type { CollectorWatch } from "../sources/collector-watch.ts";
+import { holdingCollectors, releaseHeld } from "../sources/release.ts";
 import type { SourceOverview } from "../sources/source-overview.ts";
 import { whoAsks } from "./who-asks.ts";
 
 export interface HeldRoutesOptions {
+  readonly config: Config;
   readonly ingest: StreamIngest;
   readonly overview: SourceOverview;
   readonly collectors: CollectorWatch;
@@ -27,7 +31,11 @@ export function heldRoutes(options: HeldRoutesOptions): Hono {
   const routes = new Hono();
   for (const base of ["/collectors/:registry", "/collectors/:registry/:source"]) {
     routes.get(`${base}/held`, async (c, next) => await showHeld(c, next, options));
-    routes.post(`${base}/held/release`, async (c) => await releaseHeld(c, options));
+    routes.post(
+      `${base}/held/release`,
+      operatorsOnly(options.config.http),
+      async (c) => await release(c, options),
+    );
   }
   return routes;
 }
@@ -40,21 +48,18 @@ async function showHeld(c: Context, next: Next, options: HeldRoutesOptions): Pro
     ? c.json({ error: unknownSource }, 404)
     : pageOf(c, {
       held: [...heldHere(sources, options), ...inProcess ?? []],
-      collectors: holdingCollectors(sources, options),
+      collectors: holdingCollectors(sources, options.collectors),
     });
   // Another response's headers would be merged into this one.
   c.res = undefined;
   c.res = answer;
 }
 
-async function releaseHeld(c: Context, options: HeldRoutesOptions): Promise<Response> {
+async function release(c: Context, options: HeldRoutesOptions): Promise<Response> {
   const sources = sourcesIn(c, options);
   if (sources.length === 0) return c.json({ error: unknownSource }, 404);
-  const by = whoAsks(c);
-  const collectors = holdingCollectors(sources, options);
   try {
-    let released = 0;
-    for (const source of sources) released += await options.collectors.requestRelease(source, by);
+    const { released, collectors } = await releaseHeld(sources, whoAsks(c), options.collectors);
     return c.json({ released, requested: sources, collectors });
   } catch (error) {
     if (!isMeshError(error, "entry-log-unavailable")) throw error;
@@ -67,17 +72,6 @@ function heldHere(sources: readonly SourceName[], { ingest }: HeldRoutesOptions)
     [...ingest.doubtsOf(name)].flatMap(([subject, doubt]) =>
       doubt.why === "held" ? [{ subject, heldMs: Math.round(performance.now() - doubt.sinceMs) }] : []
     )
-  );
-}
-
-/** The living collectors, and how many losses the guard of each holds. */
-function holdingCollectors(sources: readonly SourceName[], { collectors }: HeldRoutesOptions) {
-  return sources.flatMap((name) =>
-    collectors.of(name).filter(({ status }) => status === "live").map((
-      { lease: { source, member, held } },
-    ) => (
-      { source, member, held }
-    ))
   );
 }
 

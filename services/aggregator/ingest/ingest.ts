@@ -107,6 +107,11 @@ export class StreamIngest {
     return this.#doubts.of(source);
   }
 
+  /** The endpoints that are served of a subject, or wait for its address. */
+  endpointsOf(subject: string): number {
+    return this.#serving.endpointsOf(subject);
+  }
+
   /** The last sync marker of a source in the log as it is now. */
   markerOf({ registry, source }: SourceName): MarkerSpec | undefined {
     return this.#markers.of(registry, source);

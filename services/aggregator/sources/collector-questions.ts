@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Bucket } from "../../../shared/entry-log/open-entry-log.ts";
 import { askSubject, questionTtlMs, readAnswer } from "../../../shared/model/trace-question.ts";
-import type { CollectorAnswer, TraceQuestion } from "../../../shared/model/trace-question.ts";
+import type { CollectorAnswer, CollectorQuestion } from "../../../shared/model/trace-question.ts";
 import type { SourceName } from "../ingest/doubts.ts";
 
 /** So long collectors have for their answer, in milliseconds. */
@@ -25,7 +25,7 @@ export class CollectorQuestions {
   /** The answers that came in time; none if the question couldn't be put. `expected`: how many to wait for. */
   async ask(
     { registry, source }: SourceName,
-    question: TraceQuestion,
+    question: CollectorQuestion,
     expected: number,
   ): Promise<readonly CollectorAnswer[]> {
     if (expected === 0) return [];

@@ -9,12 +9,15 @@ import {
   releaseSubject,
 } from "../../../shared/model/collector-lease.ts";
 import type { ReleaseRequest } from "../../../shared/model/collector-lease.ts";
+import { auditRecord, isAuditSubject } from "../../../shared/model/audit.ts";
+import type { AuditEntry } from "../../../shared/model/audit.ts";
 import { isTraceSubject } from "../../../shared/model/trace-question.ts";
-import type { CollectorAnswer, TraceQuestion } from "../../../shared/model/trace-question.ts";
-import { MeshError } from "../../../shared/runtime/errors.ts";
+import type { CollectorAnswer, CollectorQuestion } from "../../../shared/model/trace-question.ts";
+import { errorText, MeshError } from "../../../shared/runtime/errors.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
 import type { SourceName } from "../ingest/doubts.ts";
 import { shardsPrefix } from "../xds/served-shards.ts";
+import { AuditBook } from "./audit-book.ts";
 import { CollectorBook } from "./collector-book.ts";
 import { CollectorQuestions } from "./collector-questions.ts";
 import { RoomProbe } from "./room-probe.ts";
@@ -43,6 +46,7 @@ export class CollectorWatch {
   readonly #book = new CollectorBook();
   readonly #questions: CollectorQuestions;
   readonly #probe: RoomProbe;
+  readonly #audit = new AuditBook();
   readonly #now: () => number;
   /** Requests that were seen: none is applied twice. */
   readonly #requests = new Set<string>();
@@ -64,6 +68,11 @@ export class CollectorWatch {
   /** The sources that have, or had, a collector. */
   get sources(): readonly SourceName[] {
     return this.#book.sources;
+  }
+
+  /** The last actions that any aggregator or collector was asked for, the newest first. */
+  get actions(): readonly AuditEntry[] {
+    return this.#audit.at(Date.now());
   }
 
   /** How long ago a collector gave its last sign, in milliseconds. */
@@ -107,7 +116,7 @@ export class CollectorWatch {
    * @throws MeshError `entry-log-unavailable` if the request could not be stored; nothing has been released then.
    */
   async requestRelease(source: SourceName, by: string): Promise<number> {
-    const { collectors: { bucket, root }, release } = this.#options;
+    const { collectors: { bucket, root }, release, log } = this.#options;
     const request: ReleaseRequest = { id: randomUUID(), by, at: new Date().toISOString() };
     const subject = releaseSubject(root, source.registry, source.source);
     this.#requests.add(request.id);
@@ -117,11 +126,40 @@ export class CollectorWatch {
       const reason = result !== undefined && "reason" in result ? result.reason : result?.status;
       throw new MeshError("entry-log-unavailable", `The request to release was not stored: ${reason}`);
     }
-    return release(source, by);
+    const held = this.of(source).filter(({ status }) => status === "live")
+      .reduce((sum, { lease }) => sum + lease.held, 0);
+    const released = release(source, by);
+    log.warn(
+      { ...source, by, released, heldByCollectors: held },
+      `${by} asked to let go what is held of ${source.registry}: all collectors and aggregators are told`,
+    );
+    const detail = `${released} resources held by an aggregator, ${held} losses held by collectors`;
+    await this.record({ by, action: "release", ...source, detail });
+    return released;
+  }
+
+  /** Writes down for all replicas what was done. The action doesn't depend on it: what can't be stored is in the log. */
+  async record(action: Omit<AuditEntry, "id" | "at">): Promise<void> {
+    const { collectors: { bucket, root }, log } = this.#options;
+    let reason: string | undefined;
+    try {
+      const record = auditRecord(root, action);
+      const [result] = await bucket.publish([record], AbortSignal.timeout(requestTimeoutMs));
+      if (result?.status !== "stored") {
+        reason = result !== undefined && "reason" in result ? result.reason : `${result?.status}`;
+      }
+    } catch (error) {
+      reason = errorText(error);
+    }
+    if (reason === undefined) return;
+    log.warn(
+      { ...action, reason },
+      `the action was carried out and could not be recorded in the bucket of leases: ${reason}; this line is its record`,
+    );
   }
 
   /** Asks the living collectors of a source what they know. Those that don't answer in time are missing in the answers. */
-  async ask(source: SourceName, question: TraceQuestion): Promise<readonly CollectorAnswer[]> {
+  async ask(source: SourceName, question: CollectorQuestion): Promise<readonly CollectorAnswer[]> {
     const live = this.of(source).filter(({ status }) => status === "live").length;
     return await this.#questions.ask(source, question, live);
   }
@@ -157,6 +195,7 @@ export class CollectorWatch {
     const { collectors: { root }, log, sources, release } = this.#options;
     if (subject.startsWith(shardsPrefix(root))) return;
     if (isTraceSubject(root, subject)) return this.#questions.take(data);
+    if (isAuditSubject(root, subject)) return this.#audit.take(data);
     if (subject.startsWith(`${root}.release.`)) {
       const request = readReleaseRequest(data);
       if (request === undefined || this.#requests.has(request.id)) return;

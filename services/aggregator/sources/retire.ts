@@ -76,6 +76,8 @@ export async function retire(name: SourceName, by: string, options: RetireOption
     `${by} asked to retire ${sourceKey(registry, source)}: ${deleted} resources were deleted` +
       (left === 0 ? "" : `, ${left} messages could not be, so the source stays in part`),
   );
+  const detail = `${deleted} resources were deleted, ${left} messages could not be`;
+  await options.collectors.record({ by, action: "retire", ...name, detail });
   return { ...name, deleted, failed };
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { aggregatorSubjects } from "../../../shared/entry-log/jetstream/account-subjects.ts";
 import { managerOf, never, startRig, stream } from "../../../shared/entry-log/jetstream/nats-rig.ts";
 import type { NatsRig } from "../../../shared/entry-log/jetstream/nats-rig.ts";
+import { isAuditSubject } from "../../../shared/model/audit.ts";
 import { leaseSubject, releaseSubject } from "../../../shared/model/collector-lease.ts";
 import { requireReal } from "../../../test/servers/find.ts";
 import { start } from "../aggregator-rig.ts";
@@ -200,9 +201,16 @@ describe.skipIf(requireReal("nats-server").skip)("aggregators that share a strea
     // An aggregator is no collector.
     await renew(leaseOf("two"));
     const stored: string[] = [];
-    for await (const entry of collector.readBack(`${root}.>`, never)) stored.push(entry.subject);
+    const actions: string[] = [];
+    for await (const entry of collector.readBack(`${root}.>`, never)) {
+      (isAuditSubject(root, entry.subject) ? actions : stored).push(entry.subject);
+    }
     expect(stored.toSorted())
       .toEqual([subject, releaseSubject(root, "eureka", "default"), `${shardsPrefix(root)}1`].toSorted());
+    // Who asked for the release is written down, too.
+    expect(actions).toEqual([expect.stringContaining(`${root}.audit.eureka.default.`)]);
+    expect(JSON.parse((await get("/api/v1/actions")).text))
+      .toMatchObject({ actions: [{ action: "release", source: "eureka" }] });
   });
 
   test("say that NATS is away, before and after they are ready", async () => {

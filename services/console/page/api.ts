@@ -17,6 +17,19 @@ export function setToken(token: string): void {
   sessionStorage.setItem(tokenKey, token);
 }
 
+/** The operator's token. It is forgotten with the page: who acts later is to be asked again. */
+let operatorToken = "";
+
+/** Remembers the operator's token; an empty one forgets it. */
+export function setOperatorToken(token: string): void {
+  operatorToken = token;
+}
+
+/** True if actions have a token. */
+export function hasOperatorToken(): boolean {
+  return operatorToken !== "";
+}
+
 /** Headers of every request. */
 export function headers(more: Readonly<Record<string, string>> = {}): Record<string, string> {
   const token = sessionStorage.getItem(tokenKey);
@@ -28,12 +41,34 @@ export function apiUrl(path: string): string {
   return `api/v1${path}`;
 }
 
-/** Asks a question. The form of the answer is the aggregator's promise, of the same version as this page. */
-export async function ask<Answer>(path: string, signal?: AbortSignal): Promise<Answer> {
-  const response = await fetch(apiUrl(path), {
-    headers: headers(),
-    ...(signal === undefined ? {} : { signal }),
-  });
+/**
+ * Asks a question, with a body if it has one. The form of the answer is the aggregator's promise, of the same version as
+ * this page.
+ * @throws NoAnswer
+ */
+export async function ask<Answer>(path: string, question?: { readonly body: unknown }): Promise<Answer> {
+  return await answerTo(path, question, headers());
+}
+
+/** Has something done, with the operator's token. @throws NoAnswer */
+export async function act<Answer>(path: string, body: unknown): Promise<Answer> {
+  const token = operatorToken === "" ? {} : { authorization: `Bearer ${operatorToken}` };
+  return await answerTo(path, { body }, { ...headers(), ...token });
+}
+
+async function answerTo<Answer>(
+  path: string,
+  question: { readonly body: unknown } | undefined,
+  given: Record<string, string>,
+): Promise<Answer> {
+  const response = await fetch(
+    apiUrl(path),
+    question === undefined ? { headers: given } : {
+      method: "POST",
+      headers: { ...given, "content-type": "application/json" },
+      body: JSON.stringify(question.body),
+    },
+  );
   const text = await response.text();
   if (response.status !== 200) {
     throw new NoAnswer(response.status, errorIn(text) ?? `the answer is ${response.status}`);

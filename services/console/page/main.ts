@@ -2,9 +2,11 @@ import { h, render } from "preact";
 import type { ComponentChild } from "preact";
 import { setToken } from "./api.ts";
 import { clientsView } from "./clients.ts";
+import { dryRunView } from "./dry-run.ts";
 import { overviewView } from "./overview.ts";
 import { openPalette, palette } from "./palette.ts";
 import { problemsView } from "./problems.ts";
+import { releaseView } from "./release.ts";
 import { linkTo, routeOf } from "./route.ts";
 import type { Route, ViewName } from "./route.ts";
 import { serviceView } from "./service.ts";
@@ -15,7 +17,9 @@ import { traceView } from "./trace.ts";
 import { dot, fieldOf } from "./ui.ts";
 import type { Tone } from "./ui.ts";
 
-const tabs: readonly ViewName[] = ["overview", "services", "trace", "clients", "problems"];
+const tabs: readonly ViewName[] = ["overview", "services", "trace", "clients", "problems", "dryrun"];
+/** Views that stand below a tab. */
+const tabOf: Partial<Readonly<Record<ViewName, ViewName>>> = { service: "services", release: "problems" };
 const liveTones: Readonly<Record<typeof known.live, Tone>> = {
   connecting: "note",
   live: "ok",
@@ -48,7 +52,7 @@ function titleOf({ view, parameters }: Route): string {
 function header({ view }: Route): ComponentChild {
   const { overview, live } = known;
   const problems = overview === undefined ? 0 : overview.held + overview.rejected;
-  const active = view === "service" ? "services" : view;
+  const active = tabOf[view] ?? view;
   return h(
     "header",
     { class: "top" },
@@ -108,6 +112,10 @@ function viewOf({ view, parameters }: Route): ComponentChild {
       return clientsView();
     case "problems":
       return problemsView();
+    case "release":
+      return releaseView(parameters);
+    case "dryrun":
+      return dryRunView(parameters);
   }
 }
 
@@ -141,11 +149,15 @@ function changeTheme(): void {
   localStorage.setItem(themeKey, root.dataset["theme"]);
 }
 
+function isField(target: EventTarget | null): boolean {
+  return target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
+}
+
 function onKey(event: KeyboardEvent): void {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
     event.preventDefault();
     openPalette();
-  } else if (event.key === "/" && !(event.target instanceof HTMLInputElement)) {
+  } else if (event.key === "/" && !isField(event.target)) {
     const filter = document.querySelector("#filter");
     if (!(filter instanceof HTMLElement)) return;
     event.preventDefault();

@@ -87,9 +87,11 @@ function sourcesStation(): ComponentChild {
   );
 }
 
-function sourceLine({ key, state, resources, remark, collectors }: SourceState): ComponentChild {
+function sourceLine({ key, state, resources, remark, collectors, unsettled }: SourceState): ComponentChild {
   const live = collectors.filter(({ status }) => status === "live").length;
-  const tone: Tone = state === "synced" && live > 0 ? remark === null ? "ok" : "note" : "problem";
+  const tone: Tone = state === "synced" && live > 0
+    ? remark === null && unsettled.length === 0 ? "ok" : "note"
+    : "problem";
   return h(
     "li",
     {},
@@ -99,6 +101,9 @@ function sourceLine({ key, state, resources, remark, collectors }: SourceState):
       { class: "muted" },
       `${state}, ${resources} ${words.resources}, ${live === 0 ? words.noCollector : words.collectors(live)}`,
     ),
+    unsettled.length === 0
+      ? undefined
+      : h("span", { class: "muted", title: words.unsettledHelp }, words.unsettled(unsettled)),
     remark === null ? undefined : h("span", { class: "remark" }, remark),
   );
 }

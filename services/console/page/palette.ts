@@ -19,7 +19,7 @@ interface Choice {
   readonly href: string;
 }
 
-const views: readonly ViewName[] = ["overview", "services", "trace", "clients", "problems"];
+const views: readonly ViewName[] = ["overview", "services", "trace", "clients", "problems", "dryrun"];
 
 /** Opens the dialog that finds services and views, and starts traces. */
 export function openPalette(): void {

@@ -1,15 +1,17 @@
 import { h } from "preact";
 import type { ComponentChild } from "preact";
 import type { Conflict, Rejection } from "../../../shared/api/services.ts";
+import type { ActionList } from "../../../shared/api/actions.ts";
 import type { HeldList } from "../../../shared/api/state.ts";
 import { Answers } from "./loader.ts";
 import { linkTo } from "./route.ts";
 import { texts } from "./texts.ts";
-import { badge, commandLine, nothing, pending, sameInShell, section, table } from "./ui.ts";
+import { badge, nothing, pending, sameInShell, section, table, timeText } from "./ui.ts";
 
 const words = texts.problems;
 const heldAnswers = new Answers<HeldList>();
 const rejectionAnswers = new Answers<{ readonly rejections: readonly Rejection[] }>();
+const actionAnswers = new Answers<ActionList>();
 const conflictAnswers = new Answers<{ readonly conflicts: readonly Conflict[] }>();
 
 /** Maximum number of rows of one kind. */
@@ -24,7 +26,8 @@ export function problemsView(): ComponentChild {
     heldSection(),
     rejectedSection(),
     conflictSection(),
-    sameInShell("meshctl held; meshctl get rejections; meshctl conflicts"),
+    actionSection(),
+    sameInShell("meshctl held; meshctl get rejections; meshctl conflicts; meshctl get actions"),
   );
 }
 
@@ -43,7 +46,9 @@ function heldSection(): ComponentChild {
       ) => [source, name, `${Math.round(heldMs / 1000)} s`]),
       ...collectors.map(({ source, member, held: count }) => [source, words.byCollector(member, count), ""]),
     ], words.held),
-    [...sources].map((source) => commandLine(`meshctl held release --source ${source}`)),
+    [...sources].map((source) =>
+      h("a", { class: "button", href: linkTo("release", { source }) }, words.release(source))
+    ),
   );
 }
 
@@ -82,6 +87,26 @@ function conflictSection(): ComponentChild {
         why,
       ]),
       words.conflicts,
+    ),
+  );
+}
+
+function actionSection(): ComponentChild {
+  const { answer, error } = actionAnswers.load("/actions");
+  if (answer === undefined) return section(words.actions, pending(error));
+  if (answer.actions.length === 0) return section(words.actions, nothing(words.actionsNone));
+  return section(
+    words.actions,
+    table(
+      words.actionColumns,
+      answer.actions.map(({ at, by, action, source, detail }) => [
+        timeText(at),
+        by,
+        words.actionNames[action],
+        source,
+        detail,
+      ]),
+      words.actions,
     ),
   );
 }

@@ -1,5 +1,14 @@
 /** The views of the console. */
-export const viewNames = ["overview", "services", "service", "trace", "clients", "problems"] as const;
+export const viewNames = [
+  "overview",
+  "services",
+  "service",
+  "trace",
+  "clients",
+  "problems",
+  "release",
+  "dryrun",
+] as const;
 export type ViewName = (typeof viewNames)[number];
 
 /** What is shown: a view and its parameters, all of it in the URL, so that a link shows the same. */

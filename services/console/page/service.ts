@@ -3,6 +3,7 @@ import type { ComponentChild, ComponentChildren } from "preact";
 import type { Endpoint, ServiceDetail } from "../../../shared/api/services.ts";
 import { Answers } from "./loader.ts";
 import { linkTo } from "./route.ts";
+import { historySection } from "./service-history.ts";
 import { shellWord } from "./services.ts";
 import { texts } from "./texts.ts";
 import { badge, nothing, pending, sameInShell, section, table } from "./ui.ts";
@@ -15,7 +16,8 @@ const details = new Answers<ServiceDetail>();
 const maxEndpoints = 500;
 
 /** One service: as clients get it, what each source publishes of it, and who has it. */
-export function serviceView({ name = "" }: Readonly<Record<string, string>>): ComponentChild {
+export function serviceView(parameters: Readonly<Record<string, string>>): ComponentChild {
+  const { name = "" } = parameters;
   const slash = name.indexOf("/");
   const path = `/services/${encodeURIComponent(name.slice(0, slash))}/${
     encodeURIComponent(name.slice(slash + 1))
@@ -35,7 +37,8 @@ export function serviceView({ name = "" }: Readonly<Record<string, string>>): Co
       h("a", { class: "button", href: linkTo("trace", { by: "service", text: name }) }, words.trace),
     ),
     answer === undefined ? pending(error) : detail(answer),
-    sameInShell(`meshctl describe ${shellWord(name)}`),
+    h("div", { class: "stack after" }, historySection(path, name, parameters)),
+    sameInShell(`meshctl describe ${shellWord(name)}; meshctl history ${shellWord(name)}`),
   );
 }
 

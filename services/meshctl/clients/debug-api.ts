@@ -106,9 +106,9 @@ export class DebugApi {
     if (response.ok) return text;
     if (response.status === 401) {
       throw new NotAnswered(
-        `${
-          maskAddress(this.url)
-        } asks for its token: set MESHREGISTRY_TOKEN to http.token of its configuration`,
+        `${maskAddress(this.url)} asks for its token: set MESHREGISTRY_TOKEN to ${
+          method === "POST" ? "http.operatorToken (or http.token, if there is none)" : "http.token"
+        } of its configuration`,
       );
     }
     throw new NotAnswered(

@@ -2,6 +2,7 @@ import { helpText } from "../../../shared/runtime/command-line.ts";
 import { MeshError } from "../../../shared/runtime/errors.ts";
 import type { Command } from "../command.ts";
 import { listOf, readOptions } from "../command-options.ts";
+import { listedKinds } from "./state/get.ts";
 
 /** The shells that a script is written for. */
 const shells = ["bash", "zsh", "fish"] as const;
@@ -44,7 +45,7 @@ function scriptOf(shell: Shell, commands: readonly Completed[]): string {
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W "${names} version" -- "\${COMP_WORDS[1]}"))
   elif [ "\${COMP_WORDS[1]}" = get ] && [ "$COMP_CWORD" -eq 2 ]; then
-    COMPREPLY=($(compgen -W "services rejections" -- "\${COMP_WORDS[2]}"))
+    COMPREPLY=($(compgen -W "${listedKinds.join(" ")}" -- "\${COMP_WORDS[2]}"))
   else
     COMPREPLY=($(compgen -f -- "\${COMP_WORDS[COMP_CWORD]}"))
   fi
@@ -59,7 +60,7 @@ ${commands.map(({ name, summary }) => `      ${quoted(`${name}:${summary}`)}`).j
     )
     _describe command commands
   elif (( CURRENT == 3 )) && [[ $words[2] == get ]]; then
-    compadd services rejections
+    compadd ${listedKinds.join(" ")}
   else
     _files
   fi
@@ -74,7 +75,7 @@ ${
           `complete -c meshctl -f -n __fish_use_subcommand -a ${name} -d ${quoted(summary)}`
         ).join("\n")
       }
-complete -c meshctl -f -n '__fish_seen_subcommand_from get' -a 'services rejections'
+complete -c meshctl -f -n '__fish_seen_subcommand_from get' -a '${listedKinds.join(" ")}'
 `;
   }
 }

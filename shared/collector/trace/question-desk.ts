@@ -1,6 +1,6 @@
 import type { Bucket } from "../../entry-log/open-entry-log.ts";
 import { answerSubject, askFilter, questionTtlMs, readQuestion } from "../../model/trace-question.ts";
-import type { CollectorAnswer, TraceQuestion } from "../../model/trace-question.ts";
+import type { CollectorAnswer, CollectorQuestion } from "../../model/trace-question.ts";
 import { errorText } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/log.ts";
 
@@ -10,7 +10,7 @@ export interface QuestionDeskOptions {
   readonly source: string;
   readonly member: string;
   readonly bucket: Bucket;
-  readonly answer: (question: TraceQuestion) => Pick<CollectorAnswer, "owns" | "findings">;
+  readonly answer: (question: CollectorQuestion) => Pick<CollectorAnswer, "owns" | "findings">;
   readonly log: Logger;
 }
 

@@ -1,4 +1,4 @@
-import type { CollectorAnswer, TraceQuestion } from "../../model/trace-question.ts";
+import type { CollectorAnswer, CollectorQuestion, TraceQuestion } from "../../model/trace-question.ts";
 import { instanceIn } from "../../model/trace-question.ts";
 import { readManifest } from "../published-entry.ts";
 import type { PublishedState } from "../published-state.ts";
@@ -6,6 +6,7 @@ import type { RegistryView } from "../registry.ts";
 import type { SourceParts } from "../source-parts.ts";
 import { explain, hasEndpoint } from "./explain.ts";
 import type { FoundRecord } from "./found-record.ts";
+import { heldFindings } from "./held-findings.ts";
 
 /** The parts of a source's collector that a question is put to. */
 export type AskedParts =
@@ -21,8 +22,9 @@ const maxFound = 10;
  */
 export function sourceAnswer(
   parts: AskedParts,
-): (question: TraceQuestion) => Pick<CollectorAnswer, "owns" | "findings"> {
-  return (question) => answerOf(question, parts);
+): (question: CollectorQuestion) => Pick<CollectorAnswer, "owns" | "findings"> {
+  return (question) =>
+    question.by === "held" ? { owns: true, findings: heldFindings(parts) } : answerOf(question, parts);
 }
 
 function answerOf(

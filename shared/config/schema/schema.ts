@@ -51,6 +51,9 @@ const K8s = section({
 const Http = section({
   address: text("127.0.0.1:8081").describe("Where the debug API listens, `address:port`"),
   token: text().describe("Bearer token that the debug API asks for; empty: none"),
+  operatorToken: text().describe(
+    "Bearer token that actions need, such as releasing held losses; it may also read. Empty: the console only reads, and the actions of the debug API need `http.token` alone",
+  ),
 });
 
 const Nats = section({

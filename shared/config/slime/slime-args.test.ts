@@ -138,7 +138,7 @@ describe("maskSecrets", () => {
         Password: "hunter2",
         Servers: [{ Address: ["http://a"], Password: "hunter2" }],
       },
-      Http: { Token: "hunter2" },
+      Http: { Token: "hunter2", OperatorToken: "hunter2" },
       Nats: { Token: "hunter2" },
     });
     const servers = ["nats://token@n:4222", "token@n"];
@@ -147,7 +147,7 @@ describe("maskSecrets", () => {
     expect(JSON.stringify(masked)).not.toMatch(/hunter2|pa@ss|token@|user@/);
     expect(masked.eurekaSource.address).toEqual(["https://***@host:1/eureka"]);
     expect(masked.nacosSource).toMatchObject({ username: "me", password: "***" });
-    expect(masked.http).toEqual({ address: "127.0.0.1:8081", token: "***" });
+    expect(masked.http).toEqual({ address: "127.0.0.1:8081", token: "***", operatorToken: "***" });
     expect(masked.nats.password).toBe("");
     expect(config.http.token).toBe("hunter2");
   });

@@ -26,6 +26,7 @@ export function aggregatorSubjects(): readonly string[] {
     `$KV.${leases}.release.>`,
     `$KV.${leases}.ask.>`,
     `$KV.${leases}.shards.>`,
+    `$KV.${leases}.audit.>`,
     ...reads(`KV_${leases}`, `$KV.${leases}.>`),
   ];
 }

@@ -41,7 +41,7 @@ accounts {
     jetstream: enabled
     users: [
       # The aggregator creates the streams when there are none. It reads entries and leases, keeps the virtual addresses,
-      # and asks collectors to release what they hold. To retire a source it would have to write "mesh.entries.>", too.
+      # and asks collectors to release what they hold, which it writes down. To retire a source it would have to write "mesh.entries.>", too.
       {
         nkey: ${key("aggregator")}
         permissions: {

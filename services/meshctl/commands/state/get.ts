@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { ActionList } from "../../../../shared/api/actions.ts";
 import { ServiceFlag, ServicePage } from "../../../../shared/api/services.ts";
 import type { ServiceRow } from "../../../../shared/api/services.ts";
 import { RejectionList } from "../../../../shared/api/state.ts";
@@ -10,13 +11,14 @@ import type { Findings } from "./state-command.ts";
 import { stateCommand } from "./state-command.ts";
 
 const filters = ["ip", "host", "application", "label", "registry", "source", "namespace", "flag"] as const;
-const kinds = ["services", "rejections"] as const;
+/** What can be listed. */
+export const listedKinds = ["services", "rejections", "actions"] as const;
 
 /** `meshctl get`: lists of the API. */
 export const getCommand = stateCommand({
   name: "get",
-  summary: "List what clients get: get services, get rejections",
-  usage: "meshctl get services|rejections [TEXT] [FILTERS]",
+  summary: "List what clients get: get services, rejections, actions",
+  usage: "meshctl get services|rejections|actions [TEXT] [FILTERS]",
   takes: 2,
   options: {
     ip: { type: "string", value: "ADDRESS", help: "Services with an endpoint at this address" },
@@ -29,8 +31,8 @@ export const getCommand = stateCommand({
     flag: { type: "string", value: "FLAG", help: listOf(ServiceFlag.options) },
   },
   purpose:
-    `Lists the services that clients get, or the messages that aren't served as they are, with the rules that
-they break. TEXT is part of a name or host, or a whole address or value of a label.
+    `Lists the services that clients get, the messages that aren't served as they are, with the rules that
+they break, or who released or retired what in the last month. TEXT is part of a name or host, or a whole address or value of a label.
 
 Other lists: meshctl sources, clients, conflicts, held.
 
@@ -39,7 +41,8 @@ Exit code: 0 if there is one, 3 if there is none, 1 if the aggregator can't be a
     const [kind = "", text] = line.positionals;
     if (kind === "services" || kind === "service") return await services(api, line, text);
     if (kind === "rejections") return await rejections(api, text);
-    throw new MeshError("configuration", `get ${kind}: expected ${listOf(kinds)}`);
+    if (kind === "actions") return await actions(api, text);
+    throw new MeshError("configuration", `get ${kind}: expected ${listOf(listedKinds)}`);
   },
 });
 
@@ -82,6 +85,18 @@ async function rejections(api: DebugApi, text: string | undefined): Promise<Find
       violations.map(({ rule, message }) => [name, source, serving, rule, message])
     ),
     none: "all messages are served as they are",
+    exitCode: data.length === 0 ? 3 : 0,
+  };
+}
+
+async function actions(api: DebugApi, text: string | undefined): Promise<Findings> {
+  const all = (await api.askApi("/actions", ActionList)).actions;
+  const data = text === undefined ? all : all.filter(({ by, source }) => `${by} ${source}`.includes(text));
+  return {
+    data,
+    titles: ["AT", "BY", "ACTION", "SOURCE", "DETAIL"],
+    rows: data.map(({ at, by, action, source, detail }) => [at, by, action, source, detail]),
+    none: "nobody has released or retired anything in the last month",
     exitCode: data.length === 0 ? 3 : 0,
   };
 }

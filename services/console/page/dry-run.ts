@@ -1,0 +1,166 @@
+import { h } from "preact";
+import type { ComponentChild } from "preact";
+import type { ComparedEntry, Comparison } from "../../../shared/api/compare.ts";
+import type { SourceState } from "../../../shared/api/state.ts";
+import { ask } from "./api.ts";
+import { differenceList } from "./differences.ts";
+import { Answers } from "./loader.ts";
+import { manifestsIn } from "./manifests-in.ts";
+import { linkTo } from "./route.ts";
+import { shellWord } from "./services.ts";
+import { changed } from "./store.ts";
+import { texts } from "./texts.ts";
+import { badge, fieldOf, nothing, sameInShell, section } from "./ui.ts";
+import type { Tone } from "./ui.ts";
+
+const words = texts.dryRun;
+const sources = new Answers<{ readonly sources: readonly SourceState[] }>();
+
+/** Maximum number of resources that are shown. */
+const maxShown = 300;
+
+let state:
+  | { readonly is: "idle" }
+  | { readonly is: "running" }
+  | { readonly is: "failed"; readonly why: string }
+  | { readonly is: "done"; readonly comparison: Comparison } = { is: "idle" };
+
+/** Paste what a dry run produced, and see what it would change. Nothing is published. */
+export function dryRunView({ source = "" }: Readonly<Record<string, string>>): ComponentChild {
+  const keys = sources.load("/sources").answer?.sources.map(({ key }) => key) ?? [];
+  const chosen = source === "" ? keys[0] ?? "" : source;
+  return h(
+    "div",
+    { class: "stack" },
+    h("h1", {}, words.title),
+    h("p", { class: "muted lead" }, words.intro),
+    question(keys, chosen),
+    h("div", { "aria-live": "polite", class: "stack" }, result()),
+    sameInShell(
+      `meshctl convert --source ${shellWord(chosen === "" ? "eureka" : chosen)} --input answer.json --diff`,
+    ),
+  );
+}
+
+function question(keys: readonly string[], chosen: string): ComponentChild {
+  return h(
+    "form",
+    {
+      class: "card form",
+      onSubmit: (event: Event) => {
+        event.preventDefault();
+        if (event.currentTarget instanceof HTMLFormElement) void compare(new FormData(event.currentTarget));
+      },
+    },
+    h("label", { for: "dry-source" }, words.source),
+    h(
+      "select",
+      {
+        id: "dry-source",
+        name: "source",
+        onChange: (event: Event) => {
+          if (event.currentTarget instanceof HTMLSelectElement) {
+            location.replace(linkTo("dryrun", { source: event.currentTarget.value }));
+          }
+        },
+      },
+      keys.map((key) => h("option", { value: key, selected: key === chosen }, key)),
+    ),
+    h("label", { for: "dry-text" }, words.paste),
+    h("textarea", {
+      id: "dry-text",
+      name: "text",
+      rows: 10,
+      spellcheck: false,
+      placeholder: words.placeholder,
+    }),
+    h("label", { for: "dry-file" }, words.file),
+    h("input", { id: "dry-file", name: "file", type: "file", accept: ".json,application/json" }),
+    h("button", { type: "submit", class: "primary", disabled: state.is === "running" }, words.go),
+  );
+}
+
+async function compare(form: FormData): Promise<void> {
+  state = { is: "running" };
+  changed();
+  try {
+    const file = form.get("file");
+    const text = file instanceof File && file.size > 0 ? await file.text() : fieldOf(form, "text");
+    const body = { source: fieldOf(form, "source"), manifests: manifestsIn(text) };
+    state = { is: "done", comparison: await ask<Comparison>("/compare", { body }) };
+  } catch (error) {
+    state = {
+      is: "failed",
+      why: error instanceof SyntaxError
+        ? `${words.noJson} ${error.message}`
+        : String(error instanceof Error ? error.message : error),
+    };
+  }
+  changed();
+}
+
+function result(): ComponentChild {
+  switch (state.is) {
+    case "idle":
+      return undefined;
+    case "running":
+      return nothing(texts.loading);
+    case "failed":
+      return h("p", { class: "failed", role: "alert" }, state.why);
+    case "done":
+      return [
+        section(
+          words.result,
+          h(
+            "div",
+            { class: "labels" },
+            outcomes.map((outcome) =>
+              badge(
+                `${state.is === "done" ? state.comparison.counts[outcome] ?? 0 : 0} ${
+                  words.outcomes[outcome]
+                }`,
+                tones[outcome],
+              )
+            ),
+          ),
+          state.comparison.entries.length === 0 ? nothing(words.nothing) : undefined,
+        ),
+        ...state.comparison.entries.slice(0, maxShown).map(entryOf),
+        state.comparison.entries.length > maxShown
+          ? nothing(words.more(state.comparison.entries.length - maxShown))
+          : undefined,
+      ];
+  }
+}
+
+const outcomes: readonly ComparedEntry["outcome"][] = ["new", "changed", "gone", "rejected", "same"];
+const tones: Readonly<Record<ComparedEntry["outcome"], Tone>> = {
+  new: "ok",
+  changed: "note",
+  gone: "problem",
+  rejected: "problem",
+  same: "plain",
+};
+
+function entryOf(entry: ComparedEntry): ComponentChild {
+  const { kind, name, outcome, violations, differences } = entry;
+  return h(
+    "section",
+    { class: "card compared", key: `${kind} ${name}` },
+    h(
+      "h2",
+      {},
+      badge(words.outcomes[outcome], tones[outcome]),
+      h("span", { class: "label" }, kind),
+      kind === "ServiceEntry" && outcome !== "new"
+        ? h("a", { href: linkTo("service", { name }) }, name)
+        : name,
+    ),
+    violations.length === 0 ? undefined : h(
+      "ul",
+      {},
+      violations.map(({ rule, message }) => h("li", { class: "remark" }, `${rule}: ${message}`)),
+    ),
+    differences.length === 0 ? undefined : differenceList(entry, name),
+  );
+}
