@@ -214,7 +214,7 @@ export const texts = {
   dryRun: {
     title: "Dry run",
     intro:
-      "Compares what a dry run produced with what a source has published, through the same rules. Nothing is published. `meshctl convert -o json` makes the resources from a registry's answer and a configuration.",
+      "Compares what a dry run produced with what a source has published, through the same rules. Nothing is published. meshctl convert -o json makes the resources from a registry's answer and a configuration.",
     source: "Compare with what this source has published",
     paste: "Resources, as meshctl convert -o json prints them",
     placeholder: '[{"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry", …}]',
