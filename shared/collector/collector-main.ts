@@ -38,11 +38,6 @@ export async function startCollectors<Source>(
 ): Promise<RunningCollectors> {
   const sources = kind.sourcesOf(collectors.config);
   const chosen = only === undefined ? sources : sources.filter(({ name }) => only.includes(name));
-  const unknown = only?.find((name) => !sources.some((source) => source.name === name));
-  if (unknown !== undefined) {
-    const known = sources.map(({ name }) => name).join(", ");
-    throw new MeshError("configuration", `--source ${unknown}: ${kind.title} has the sources ${known}`);
-  }
   const running: SourceCollector[] = [];
   for (const source of chosen) running.push(await SourceCollector.open(kind, source, collectors, context));
   const routes = new Hono();
@@ -51,6 +46,27 @@ export async function startCollectors<Source>(
   }
   const work = running.map((collector) => collector.run(context.signal));
   return { collectors: running, routes, finished: Promise.race(work) };
+}
+
+/**
+ * Checks the names of `--source`. A section that holds several registries names all of their sources: a name
+ * is right if one of the registries has it.
+ * @throws MeshError `configuration` that names the sources that there are.
+ */
+export function checkChosenSources<Source>(
+  kinds: readonly RegistryKind<Source>[],
+  config: Config,
+  chosen: readonly string[],
+): void {
+  const known = [...new Set(kinds.flatMap((kind) => kind.sourcesOf(config).map(({ name }) => name)))];
+  const unknown = chosen.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const titles = kinds.map(({ title }) => title).join(" and ");
+  const [verb, noun] = [kinds.length === 1 ? "has" : "have", known.length === 1 ? "source" : "sources"];
+  throw new MeshError(
+    "configuration",
+    `--source ${JSON.stringify(unknown)}: ${titles} ${verb} the ${noun} ${known.join(", ")}`,
+  );
 }
 
 /** Work that a collector's process does beside its sources. */
@@ -132,14 +148,16 @@ export async function collectorMain<Source>(
     logWarnings(options, log);
     const metrics = createMetrics();
     const member = memberName(environment.podName);
+    const only = options.text("source")?.split(",").map((name) => name.trim());
     const companion = await startCompanion?.({ config, environment, metrics, member }, context);
     const kinds = [kind, ...moreKinds].filter((each) => each.sourcesOf(config).length > 0);
-    if (kinds.length === 0 && companion === undefined) {
+    if (kinds.length === 0 && (companion === undefined || only !== undefined)) {
       throw new MeshError(
         "configuration",
         `${kind.configKey} is not enabled: set ${kind.configKey}.enabled to true`,
       );
     }
+    if (only !== undefined) checkChosenSources(kinds, config, only);
     const entryLog = context.use(await openSharedEntryLog(config, kind.service, log));
     const bucket = await openCollectorsBucket(config, kind.service, log);
     context.use(bucket.bucket);
@@ -152,14 +170,7 @@ export async function collectorMain<Source>(
     const collecting = { config, environment, entryLog, bucket, metrics, member, version, facts };
     const running: RunningCollectors[] = [];
     for (const each of kinds) {
-      running.push(
-        await startCollectors(
-          each,
-          { ...collecting, httpUrl: () => httpUrl },
-          context,
-          options.text("source")?.split(",").map((name) => name.trim()),
-        ),
-      );
+      running.push(await startCollectors(each, { ...collecting, httpUrl: () => httpUrl }, context, only));
     }
     const collectors = running.flatMap((each) => each.collectors);
     const parts = companion === undefined ? collectors : [...collectors, companion];

@@ -1,12 +1,15 @@
 import { Registry } from "prom-client";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { eureka } from "../../services/eureka-collector/registry.ts";
+import { files } from "../../services/k8s-collector/files/registry.ts";
+import { kubernetes } from "../../services/k8s-collector/registry.ts";
 import { startServer, up } from "../../services/eureka-collector/eureka-rig.ts";
 import { loadConfig } from "../../shared/config/mod.ts";
 import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";
 import { allSubjects, decodeSubject } from "../../shared/model/subject.ts";
 import { createLogger } from "../../shared/runtime/log.ts";
-import { startCollectors } from "../../shared/collector/collector-main.ts";
+import { checkChosenSources, startCollectors } from "../../shared/collector/collector-main.ts";
+import type { RegistryKind } from "../../shared/collector/registry.ts";
 import { newBucket } from "../../shared/collector/source-rig.ts";
 
 const log = createLogger("test");
@@ -78,6 +81,34 @@ describe("A collector of several sources", () => {
     const { running, published } = await startTwo(["dc2"]);
     await expect.poll(published).toEqual(["dc2 ServiceEntry", "dc2 SyncMarker"]);
     expect(running.collectors).toHaveLength(1);
-    await expect(startTwo(["dc3"])).rejects.toThrow("--source dc3: Eureka has the sources dc1, dc2");
+  });
+});
+
+describe("sources that are chosen by name", () => {
+  const check = (kinds: readonly RegistryKind[], config: unknown, ...chosen: readonly string[]) => () =>
+    checkChosenSources(kinds, loadConfig(JSON.stringify(config), { env: {}, fileName: "f" }).config, chosen);
+
+  test("are refused with the names that there are", () => {
+    const eurekaSources = { dc1: { address: ["http://a:1"] }, dc2: { address: ["http://b:1"] } };
+    expect(check([eureka], { eurekaSources }, "dc2", "dc1")).not.toThrow();
+    expect(check([eureka], { eurekaSources }, "dc1", "dc3")).toThrow(
+      '--source "dc3": Eureka has the sources dc1, dc2',
+    );
+    expect(check([eureka], { eurekaSource: { address: ["http://a:1"] } }, "")).toThrow(
+      '--source "": Eureka has the source default',
+    );
+  });
+
+  test("may be of any registry that the section holds", () => {
+    const k8sSources = {
+      clusters: { clusters: [{ id: "east", kubeConfig: "east" }] },
+      resources: { enableConfigFile: true, configPath: "/resources" },
+    };
+    const both = [kubernetes, files];
+    expect(check(both, { k8sSources }, "clusters")).not.toThrow();
+    expect(check(both, { k8sSources }, "resources")).not.toThrow();
+    expect(check(both, { k8sSources }, "east")).toThrow(
+      '--source "east": Kubernetes and the folder of resources have the sources clusters, resources',
+    );
   });
 });

@@ -37,11 +37,13 @@ export class Service extends ServerProcess {
   readonly xdsAddress: string;
   readonly #service: ServiceName;
   readonly #httpPort: number;
+  readonly #moreArgs: readonly string[];
 
-  constructor(name: ServiceName, httpPort: number, xdsPort: number) {
+  constructor(name: ServiceName, httpPort: number, xdsPort: number, moreArgs: readonly string[] = []) {
     super(name);
     this.#service = name;
     this.#httpPort = httpPort;
+    this.#moreArgs = moreArgs;
     this.httpUrl = `http://127.0.0.1:${httpPort}`;
     this.xdsAddress = `127.0.0.1:${xdsPort}`;
   }
@@ -52,7 +54,14 @@ export class Service extends ServerProcess {
     await this.start({
       name: this.#service,
       command: executable,
-      args: [...args, "--config", join(this.folder, configFile), "--http", `127.0.0.1:${this.#httpPort}`],
+      args: [
+        ...args,
+        "--config",
+        join(this.folder, configFile),
+        "--http",
+        `127.0.0.1:${this.#httpPort}`,
+        ...this.#moreArgs,
+      ],
       ready: () => accepts(this.#httpPort),
     });
   }
@@ -83,17 +92,18 @@ export const noRegistry: TestConfig = {
 
 /**
  * Starts a service with a configuration of our own form, on free ports, and waits until it listens. With `shards` above
- * 1 it serves xDS on as many consecutive ports. `code`: of another checkout than this one.
+ * 1 it serves xDS on as many consecutive ports. `code`: of another checkout than this one. `moreArgs`: of its command line.
  */
 export async function startService(
   name: ServiceName,
   config: TestConfig,
   shards = 1,
   code?: string,
+  moreArgs?: readonly string[],
 ): Promise<Service> {
   const httpPort = await freePort();
   const xdsPort = await freePortWith(Array.from({ length: shards - 1 }, (_, index) => index + 1));
-  const service = new Service(name, httpPort, xdsPort);
+  const service = new Service(name, httpPort, xdsPort, moreArgs);
   return await orDispose(service, async () => {
     const xds = shards === 1 ? {} : { xds: { shards } };
     const mcp = { serverUrl: `xds://127.0.0.1:${xdsPort}` };
