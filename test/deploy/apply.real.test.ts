@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -57,6 +57,75 @@ describe.skipIf(requireReal("kube-apiserver").skip)("on a real API server", () =
       expect(await versions()).toBe(before);
     },
   );
+
+  /** An overlay of ours with these components, as a user would write it. Returns its folder. */
+  function overlayWith(name: string, resources: readonly string[], components: readonly string[]): string {
+    const folder = join(manifests, "overlays", name);
+    mkdirSync(folder);
+    const overlay = {
+      namespace: "istio-system",
+      resources: resources.map((resource) => `../../${resource}`),
+      components: components.map((component) => `../../components/${component}`),
+      // The demo's registries need nothing that an overlay has to bring along.
+      configMapGenerator: [{ name: "meshregistry-resources", literals: ["a.yaml="] }],
+      generatorOptions: { disableNameSuffixHash: true },
+    };
+    writeFileSync(join(folder, "kustomization.yaml"), JSON.stringify(overlay));
+    return folder;
+  }
+
+  test.each([
+    [
+      "all that Kubernetes' collector may have",
+      ["base", "nats"],
+      ["k8s-collector", "k8s-cluster-secrets", "pod-facts", "config-files", "shards"],
+    ],
+    ["configuration from Secrets", ["base", "nats"], [
+      "eureka-collector",
+      "nacos-collector",
+      "zk-collector",
+      "k8s-collector",
+      "secret-configuration",
+    ]],
+    ["everything in one process, with facts of pods", ["all-in-one"], ["all-in-one-pod-facts"]],
+  ])("components: %s", async (what, resources, components) => {
+    const folder = overlayWith(what.replaceAll(/\W+/g, "-").toLowerCase(), resources, components);
+    await server.kubectl("apply", "--server-side", "--validate=strict", "-k", folder);
+    await expect.poll(() => unready(server), patient).toEqual([]);
+    expect(await workloads(server)).not.toHaveLength(0);
+  });
+
+  test("what the Prometheus operator and the autoscaler read", async () => {
+    for (const kind of ["podmonitors", "prometheusrules"]) {
+      await server.kubectl(
+        "apply",
+        "--server-side",
+        "-f",
+        join(root, `test/data/prometheus-operator/${kind}.json`),
+      );
+      const name = `customresourcedefinition/${kind}.monitoring.coreos.com`;
+      await server.kubectl("wait", "--for=condition=Established", "--timeout=60s", name);
+    }
+    const strict = ["apply", "--server-side", "--validate=strict", "-k"];
+    await server.kubectl(...strict, overlayWith("observed", ["base"], ["autoscaling", "pod-monitor"]));
+    await server.kubectl(...strict, join(manifests, "monitoring"), "--namespace", "istio-system");
+    const kinds = "horizontalpodautoscalers,podmonitors,prometheusrules,configmaps";
+    const names = await server.kubectl("get", kinds, "--namespace", "istio-system", "-o", "name");
+    expect(names.split("\n")).toEqual(expect.arrayContaining([
+      "horizontalpodautoscaler.autoscaling/aggregator",
+      "podmonitor.monitoring.coreos.com/meshregistry",
+      "prometheusrule.monitoring.coreos.com/meshregistry",
+      "configmap/meshregistry-dashboard",
+    ]));
+    // What the operator wouldn't understand is refused here.
+    const odd = {
+      apiVersion: "monitoring.coreos.com/v1",
+      kind: "PodMonitor",
+      metadata: { namespace: "istio-system", name: "odd" },
+      spec: { selector: {}, podMetricsEndpoint: [] },
+    };
+    await expect(server.apply(odd)).rejects.toThrow(/podMetricsEndpoint/);
+  });
 
   test("a misspelt field is refused with its place", async () => {
     const manifest = {

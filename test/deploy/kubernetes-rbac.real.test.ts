@@ -14,6 +14,7 @@ import { readYaml } from "./read-manifests.ts";
 
 const patient = { timeout: 60_000, interval: 50 };
 const Token = z.object({ status: z.object({ token: z.string() }) });
+const Rules = z.object({ status: z.object({ resourceRules: z.array(z.unknown()) }) });
 const Review = z.object({ status: z.object({ allowed: z.boolean() }) });
 
 /** What a real API server makes of the manifests: what the collector needs, and nothing more. */
@@ -185,6 +186,43 @@ describe.skipIf(requireReal("kube-apiserver").skip)("the permissions of the Kube
       .toBe("/etc/meshregistry-resources");
     const token = await tokenOf("files", "k8s-collector");
     expect(await may(token, "list", "", "pods")).toBe(false);
+  });
+
+  test("no other workload may do anything with Kubernetes, and none has a token", async () => {
+    const names = [
+      "aggregator",
+      "all-in-one",
+      "demo-registries",
+      "eureka-collector",
+      "k8s-collector",
+      "meshregistry-nats",
+      "nacos-collector",
+      "zk-collector",
+    ];
+    const components = names.filter((name) => /-collector|demo/.test(name));
+    const namespace = "plain";
+    await applyOverlay(namespace, components, ["base", "nats"]);
+    await applyOverlay("plain-all-in-one", [], ["all-in-one"]);
+    const rulesOf = async (where: string, account: string) => {
+      const body = {
+        apiVersion: "authorization.k8s.io/v1",
+        kind: "SelfSubjectRulesReview",
+        spec: { namespace: where },
+      };
+      const path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
+      const response = await server.requestAs(await tokenOf(where, account), "POST", path, body);
+      return Rules.parse(JSON.parse(response.body)).status.resourceRules;
+    };
+    // What Kubernetes grants to every account: to ask who it is, and what it may.
+    const granted = await rulesOf(namespace, "default");
+    for (const name of names) {
+      const where = name === "all-in-one" ? "plain-all-in-one" : namespace;
+      expect.soft(await rulesOf(where, name), name).toEqual(granted);
+      const kind = name === "meshregistry-nats" ? "statefulset" : "deployment";
+      const mounts =
+        "jsonpath={.spec.template.spec.serviceAccountName} {.spec.template.spec.automountServiceAccountToken}";
+      expect.soft(await server.kubectl("-n", where, "get", kind, name, "-o", mounts)).toBe(`${name} false`);
+    }
   });
 
   test("the component for Secrets grants those of its own namespace", async () => {
