@@ -57,8 +57,8 @@ export const conflictFaults: readonly Mutation[] = [
   {
     what: "entries of one host may be of one age",
     file: parts,
-    find: "last = Math.max(createdMs, last + 1);",
-    replace: "last = createdMs;",
+    find: "if (time !== createdMs) times.set(part, time);",
+    replace: "",
   },
   {
     what: "an endpoint that two sources have is there twice",

@@ -10,6 +10,7 @@ import {
   RejectionList,
   SourceList,
 } from "../../../shared/api/state.ts";
+import { nodeOf, openDelta } from "../xds/grpc-client-rig.ts";
 import { SimulatedIstiod } from "../xds/simulated-istiod-rig.ts";
 import { recordOf, startApi, subjectOf } from "./api-rig.ts";
 
@@ -151,6 +152,30 @@ describe("/api/v1/services/NAMESPACE/NAME", () => {
     await expect.poll(async () => (await ask("/clients", ClientList)).clients).toMatchObject([{
       upToDate: true,
     }]);
+  });
+
+  test("says that a client of one registry has it, whatever the others' parts of it", async () => {
+    const other = recordOf("other", { registry: "nacos" });
+    const { ask, aggregator, publish } = await startApi([
+      recordOf("orders"),
+      recordOf("orders", { registry: "nacos", addresses: ["10.0.0.2"] }),
+      other,
+    ]);
+    const [address = ""] = aggregator.xdsAddresses;
+    const client = openDelta(address);
+    const typeUrl = "networking.istio.io/v1/ServiceEntry";
+    client.send({ typeUrl, node: nodeOf({ MESHREGISTRY_REGISTRIES: "nacos" }) });
+    const { nonce, resources } = await client.next();
+    expect(resources.map(({ name }) => name).sort()).toEqual(["shop/orders", "shop/other"]);
+    client.send({ typeUrl, responseNonce: nonce });
+    const holders = async () => (await ask("/services/shop/orders", ServiceDetail)).holders;
+    await expect.poll(holders).toMatchObject([{ has: "current" }]);
+
+    await publish(recordOf("orders", { addresses: ["10.0.0.3"] }));
+    await publish(recordOf("other", { registry: "nacos", addresses: ["10.0.0.9"] }));
+    // Not acknowledged: what the client has of the other one is another question.
+    expect((await client.next()).resources.map(({ name }) => name)).toEqual(["shop/other"]);
+    expect(await holders()).toMatchObject([{ has: "current" }]);
   });
 
   test("an unknown service is a 404 that says where to go on", async () => {

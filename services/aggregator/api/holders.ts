@@ -3,7 +3,7 @@ import type { CachedResource } from "../catalogue/cached-resource.ts";
 import type { ClientStream } from "../xds/client-stream.ts";
 import type { ApiOptions } from "./api-options.ts";
 
-/** Which client has a served service as it is now. */
+/** Which client has a served service as it is now, or what its view shows in place of it. */
 export function holdersOf(
   resource: CachedResource,
   options: Pick<ApiOptions, "cache" | "clients" | "polls">,
@@ -38,16 +38,16 @@ function holderOf(
     version: type?.ackedVersion ?? null,
   };
   if (type === undefined) return { ...base, has: "unknown", detail: "it has asked for no ServiceEntry yet" };
-  if (cache.shown("ServiceEntry", client.view, resource.name) === undefined) {
-    return { ...base, has: "not shown", detail: notShown };
-  }
+  // A client with filters may be served another one under the name, whose last change is another.
+  const own = cache.shown("ServiceEntry", client.view, resource.name);
+  if (own === undefined) return { ...base, has: "not shown", detail: notShown };
   const refuses = type.refused?.includes(resource.name) === true ||
     (type.lastError !== undefined && !type.inFlight && type.ackedNonce !== type.sentNonce &&
       type.lastError.names.includes(resource.name));
   if (refuses) {
     return { ...base, has: "refused", detail: type.lastError?.message ?? "it refused the service" };
   }
-  if (hasChange(client, resource, type.ackedVersion, cache.position("ServiceEntry"))) {
+  if (hasChange(client, own, type.ackedVersion, cache.position("ServiceEntry"))) {
     return { ...base, has: "current", detail: "it has acknowledged this content" };
   }
   const detail = type.inFlight

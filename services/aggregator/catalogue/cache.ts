@@ -68,6 +68,11 @@ export class ResourceCache {
     return this.#kinds[kind].served.get(name);
   }
 
+  /** True if a stored resource of that name, served or not, is of an Istio revision. */
+  isRevisioned(kind: ResourceKind, name: string): boolean {
+    return this.#kinds[kind].conflicts.claimantsOf(name).some(({ revision }) => revision !== undefined);
+  }
+
   /** Which ServiceEntries have a host in common with others. */
   get conflicts(): ConflictBook {
     return this.#kinds.ServiceEntry.conflicts;

@@ -174,8 +174,7 @@ export class Catalogue {
         resources.push(resource);
         if (before !== undefined) earlier.set(name, before.liveHosts);
       } else if (before !== undefined) {
-        const revisioned = before.revision !== undefined ||
-          this.#cache.get(kind, name)?.revision !== undefined;
+        const revisioned = before.revision !== undefined || this.#cache.isRevisioned(kind, name);
         removals.push({ name, position, revisioned });
       }
     }

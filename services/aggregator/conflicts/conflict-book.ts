@@ -79,6 +79,14 @@ export class ConflictBook {
     return new Set(this.#groups.values());
   }
 
+  /** The entries of hosts that several claim which some client sees together, each once. */
+  *contestedEntries(): Iterable<CachedResource> {
+    for (const { contests, members } of new Set(this.#groups.values())) {
+      const hosts = new Set(contests.map(({ host }) => host));
+      yield* members.filter(({ claim }) => claim?.hosts.some((host) => hosts.has(host)));
+    }
+  }
+
   /** The group whose members claim a host, in lower case; undefined if one entry or none claims it. */
   groupOf(host: string): Group | undefined {
     for (const subject of this.#index.claimantsOf(host)) {
@@ -88,9 +96,9 @@ export class ConflictBook {
     return undefined;
   }
 
-  /** The entries that claim a host, in lower case. */
-  claimantsOf(host: string): readonly CachedResource[] {
-    return [...this.#index.claimantsOf(host)].flatMap((subject) => this.#stored.get(subject) ?? []);
+  /** The entries that claim a host, in lower case, or a name (`<namespace>/<name>`). */
+  claimantsOf(key: string): readonly CachedResource[] {
+    return [...this.#index.claimantsOf(key)].flatMap((subject) => this.#stored.get(subject) ?? []);
   }
 
   /** What is decided for a group, in words: worked out anew, since nearly nobody asks. */

@@ -60,3 +60,24 @@ test("hosts are counted by outcome, and endpoints by source, as long as the conf
   expect(await outcomes()).toEqual({});
   expect(await endpoints()).toEqual({});
 });
+
+test("endpoints of a host are counted only if some client sees two entries of it", async () => {
+  const cache = new ResourceCache();
+  const metrics = new Registry();
+  registerConflictMetrics(cache.conflicts, metrics);
+  const endpoints = () => valuesOf(metrics, "meshregistry_conflict_endpoints");
+  const canary = { registry: "zookeeper", labels: { "istio.io/rev": "canary" } };
+  const stable = { registry: "eureka", labels: { "istio.io/rev": "stable" } };
+  for (const entry of [canary, stable]) cache.put("ServiceEntry", resourceOf(entry));
+  // One name, and hosts of their own.
+  for (const registry of ["eureka", "nacos"]) {
+    const entry = { registry, namespace: "n", name: "x", hosts: [`${registry}.shop`] };
+    cache.put("ServiceEntry", resourceOf(entry));
+  }
+  expect(await endpoints()).toEqual({});
+
+  // Another host of one of them is another one's, too.
+  const linked = { hosts: ["eureka.shop"], namespace: "n", name: "y", endpoints: ["10.0.0.5", "10.0.0.6"] };
+  cache.put("ServiceEntry", resourceOf({ ...linked, registry: "zookeeper" }));
+  expect(await endpoints()).toEqual({ "eureka/default": 1, "zookeeper/default": 2 });
+});

@@ -23,10 +23,8 @@ export function registerConflictMetrics(conflicts: ConflictBook, metrics: Regist
     registers: [],
     collect() {
       this.reset();
-      for (const { members } of conflicts.groups) {
-        for (const member of members) {
-          this.inc({ registry: member.registry, source: member.source }, member.endpoints);
-        }
+      for (const { registry, source, endpoints } of conflicts.contestedEntries()) {
+        this.inc({ registry, source }, endpoints);
       }
     },
   });

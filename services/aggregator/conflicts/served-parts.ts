@@ -86,10 +86,15 @@ function distinctTimes(
   if (sharing.length === 0) return times;
   const aged = sharing.map((part) => ({ part, createdMs: createdMsOf(part) ?? 0 }));
   aged.sort((a, b) => a.createdMs - b.createdMs || compareCodePoints(a.part.name, b.part.name));
-  let last = Number.NEGATIVE_INFINITY;
+  /** By host: what entries of other hosts have doesn't matter, whether or not they are in one group. */
+  const last = new Map<string, number>();
   for (const { part, createdMs } of aged) {
-    last = Math.max(createdMs, last + 1);
-    if (last !== createdMs) times.set(part, last);
+    const time = part.hosts.reduce(
+      (free, host) => Math.max(free, (last.get(host) ?? Number.NEGATIVE_INFINITY) + 1),
+      createdMs,
+    );
+    for (const host of part.hosts) last.set(host, time);
+    if (time !== createdMs) times.set(part, time);
   }
   return times;
 }

@@ -161,6 +161,18 @@ describe("IncrementalStream", () => {
       world.put("n/b", "1", { revision: "canary" });
       expect(shownIncrements(client.change())).toEqual(["n/b=1@canary"]);
     });
+
+    test("take a registry's resource away, also where clients without limits are served another one's", () => {
+      const world = worldOf("a");
+      world.put("n/a", "2", { registry: "nacos" });
+      const client = new IncrementalClient(world, { registries: ["nacos"], revisions: ["canary"] });
+      client.request(entries);
+      client.ack();
+      expect(client.content(entries)).toEqual({ "n/a": "2" });
+      expect(world.content()).toEqual({ "n/a": "1" });
+      world.put("n/a", "2", { registry: "nacos", revision: "stable" });
+      expect(shownIncrements(client.change())).toEqual(["-n/a@"]);
+    });
   });
 
   test("hosts come before the Sidecars that name them", () => {
