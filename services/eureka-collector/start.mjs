@@ -1,3 +1,3 @@
 import { start } from "../../shared/runtime/start.mjs";
 
-await start(() => import("./main.ts"));
+await start(() => import("./main.ts"), { keepsYoungGenerationSmall: true });

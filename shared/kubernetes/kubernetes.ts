@@ -115,9 +115,9 @@ export interface ReflectorOptions<T> {
   /**
    * Decodes an object and returns the few fields to keep. `undefined` drops the object, as if it didn't exist. Called
    * for each object as soon as it has arrived. If it throws, the object is invalid: an event names it, and its earlier
-   * state is kept.
+   * state is kept. `key` is the text that is kept anyway.
    */
-  trim(object: ReceivedObject): T | undefined;
+  trim(object: ReceivedObject, key: ObjectKey): T | undefined;
   /** Whether two trimmed objects are the same, so that there is no event. Default: `isDeepStrictEqual` of node:util. */
   equals?(a: T, b: T): boolean;
   /** Called in the server's order, never within a call of ours. Must not throw. */

@@ -88,6 +88,13 @@ export class ClusterReader implements AsyncDisposable {
     for (const key of this.#nodes.objects.keys()) yield nodeSubject(this.#id, key.slice(1));
   }
 
+  /** True if the cluster has what this subject stands for now. */
+  has(subject: string): boolean {
+    const id = decodeFactSubject(subject);
+    if (id?.kind === "Pod") return this.#pods.objects.has(`${id.namespace}/${id.name}`);
+    return id?.kind === "Node" && this.#nodes.objects.has(`/${id.name}`);
+  }
+
   /** The message of a subject as the cluster has it now; `null`: it has none. */
   data(subject: string): Uint8Array | null {
     const id = decodeFactSubject(subject);
@@ -116,11 +123,14 @@ export class ClusterReader implements AsyncDisposable {
 
   /** The same with values that others have as well. */
   #shared(fact: PodFact): PodFact {
+    const { ips, created, ending } = fact;
     return {
-      ...fact,
+      ips,
       node: this.#texts.get(fact.node),
       account: this.#texts.get(fact.account),
       labels: this.#labelSets.get(fact.labels),
+      created,
+      ...(ending === true && { ending }),
     };
   }
 }

@@ -98,7 +98,7 @@ export class FactsPublication {
 
 function isGone(reader: ClusterReader, subject: string): boolean {
   const isNode = decodeFactSubject(subject)?.kind === "Node";
-  return !(isNode && reader.isBlindForNodes) && reader.data(subject) === null;
+  return !(isNode && reader.isBlindForNodes) && !reader.has(subject);
 }
 
 /** Batches: encoding all of 100,000 would keep the process from its other work. */

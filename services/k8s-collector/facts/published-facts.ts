@@ -43,7 +43,10 @@ export class PublishedFacts {
   }
 }
 
-/** 96 bits: there are 100,000 subjects, and a collision would have to meet an earlier content of the same one. */
+/**
+ * 96 bits: there are 100,000 subjects, and a collision would have to meet an earlier content of the same one. One character
+ * for each byte; a part of a longer text would keep the whole text in memory.
+ */
 function digestOf(data: Uint8Array): string {
-  return hash("sha256", data, "base64url").slice(0, 16);
+  return hash("sha256", data, "buffer").toString("latin1", 0, 12);
 }

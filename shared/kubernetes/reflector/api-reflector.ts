@@ -239,7 +239,7 @@ export class ApiReflector<T> implements Reflector<T> {
   /** Undefined: the object is invalid. */
   #trim(key: ObjectKey, object: ReceivedObject): { readonly object: T | undefined } | undefined {
     try {
-      return { object: this.#options.trim(object) };
+      return { object: this.#options.trim(object, key) };
     } catch (error) {
       this.#options.onEvent({ type: "invalid", key, reason: errorText(error) });
       return undefined;

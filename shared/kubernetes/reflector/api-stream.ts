@@ -1,3 +1,4 @@
+import { finished } from "node:stream";
 import type { Readable } from "node:stream";
 import { errorText, MeshError } from "../../runtime/errors.ts";
 import type { ApiResponse } from "../http/transport.ts";
@@ -45,10 +46,10 @@ export async function readStream(options: StreamOptions): Promise<void> {
   try {
     if (response.status !== 200) throw await refusal(response, options);
     options.onOpen();
-    for await (const chunk of body) {
+    await handOver(body, (chunk) => {
       silence.heard();
-      options.onChunk(Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk)));
-    }
+      options.onChunk(chunk);
+    });
     if (isSilent) throw new Silence();
   } catch (error) {
     if (isSilent && !(error instanceof MeshError)) throw new Silence("", { cause: error });
@@ -60,6 +61,29 @@ export async function readStream(options: StreamOptions): Promise<void> {
     body.on("error", () => {});
     body.destroy();
   }
+}
+
+/**
+ * Hands over all chunks of a body, until it ends. By events, because an iterator takes a third more of the processor for
+ * the many small chunks of a watch. @throws what `onChunk` throws, and Error if the body breaks off
+ */
+async function handOver(body: Readable, onChunk: (chunk: Buffer) => void): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  body.on("data", (chunk: unknown) => {
+    try {
+      onChunk(Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk)));
+    } catch (error) {
+      // The rest isn't wanted: another chunk may be on its way.
+      body.removeAllListeners("data");
+      body.pause();
+      reject(error);
+    }
+  });
+  finished(body, { writable: false }, (error) => {
+    if (error) reject(error);
+    else resolve();
+  });
+  await promise;
 }
 
 async function refusal(

@@ -12,7 +12,6 @@ import type {
   ResourceSelection,
 } from "../kubernetes.ts";
 import { resourceName } from "../wire/failure.ts";
-import { keyOf } from "../wire/decode.ts";
 import { ReflectorStore } from "./store.ts";
 
 /** What is kept of an object for all parts: that there is one. */
@@ -21,8 +20,8 @@ const present = true;
 /** One of those who follow a selection together. */
 interface Part {
   readonly isSynced: boolean;
-  /** An object came, in a read or by a watch. */
-  received(object: ReceivedObject, isReading: boolean): void;
+  /** An object came, in a read or by a watch. All parts keep the same text of its key. */
+  received(object: ReceivedObject, key: ObjectKey, isReading: boolean): void;
   /** Anything else happened; `keys` are those of all objects. */
   happened(event: ReflectorEvent<unknown>, keys: ReadonlyMap<ObjectKey, unknown>): void;
 }
@@ -40,8 +39,8 @@ export class SharedReflector implements AsyncDisposable {
   constructor(cluster: KubernetesCluster, selection: ResourceSelection) {
     this.#selection = selection;
     this.#reflector = cluster.reflect(selection, {
-      trim: (object) => {
-        for (const part of this.#parts) part.received(object, this.#isReading);
+      trim: (object, key) => {
+        for (const part of this.#parts) part.received(object, key, this.#isReading);
         return present;
       },
       equals: () => true,
@@ -133,13 +132,12 @@ class PartReflector<T> implements Reflector<T>, Part {
     this.#whole.readAgain();
   }
 
-  received(object: ReceivedObject, isReading: boolean): void {
+  received(object: ReceivedObject, key: ObjectKey, isReading: boolean): void {
     if (isReading ? !this.#isInRead : !this.isSynced) return;
-    const key = keyOf(object);
     if (!isReading) this.#events++;
     let trimmed: T | undefined;
     try {
-      trimmed = this.#options.trim(object);
+      trimmed = this.#options.trim(object, key);
     } catch (error) {
       if (isReading) this.#store.keep(key);
       return this.#options.onEvent({ type: "invalid", key, reason: errorText(error) });

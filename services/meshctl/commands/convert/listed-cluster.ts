@@ -54,7 +54,7 @@ export class ListedCluster implements KubernetesCluster {
       for (const object of chosen) {
         const key = `${object.namespace}/${object.name}`;
         try {
-          const trimmed = options.trim(object);
+          const trimmed = options.trim(object, key);
           if (trimmed !== undefined) objects.set(key, trimmed);
         } catch (fault) {
           options.onEvent({
