@@ -35,9 +35,13 @@ export class ClusterReader implements AsyncDisposable {
     this.#id = id;
     this.#cluster = cluster;
     this.#pods = cluster.reflect<PodFact>({ resource: resources.pods, fieldSelector: livingPods }, {
-      trim: (object) => {
+      trim: (object, key) => {
         const fact = trimPod(object);
-        return fact && this.#shared(fact);
+        const before = this.#pods.objects.get(key);
+        // Most haven't changed: these need no search for what others have as well.
+        return fact !== undefined && before !== undefined && isSamePod(before, fact)
+          ? before
+          : fact && this.#shared(fact);
       },
       equals: isSamePod,
       onEvent: (event) => tell("pods", event, listener, (key) => this.#podSubject(key)),
