@@ -126,6 +126,23 @@ describe("clusters of Secrets", () => {
     await expect.poll(() => west.server.watchers().length, patient).toBe(0);
   });
 
+  test("a namespace without such Secrets, which may not even exist, is said while there is none", async () => {
+    const { home, secret, start } = await startHome();
+    const east = await remote("t");
+    east.service("orders", ["10.0.0.1"]);
+    // Another Secret there is none of these.
+    home.server.set("secrets", { metadata: { namespace: "mesh", name: "other" } });
+    const rig = await start();
+    const said = /^namespace mesh has no Secret labelled istio\/multiCluster=true, .*clusterSecretsNamespace/;
+    await expect.poll(() => rig.collector.remark, patient).toMatch(said);
+    expect(connectionsOf(rig)).toEqual({ "Secrets with clusters": expect.stringMatching(said) });
+    secret("east", { east: east.kubeconfig("t") });
+    await expect.poll(() => rig.endpoints(), patient).toEqual({ orders: "10.0.0.1" });
+    expect(rig.collector.remark).toBeUndefined();
+    home.server.delete("secrets", { namespace: "mesh", name: "east" });
+    await expect.poll(() => rig.collector.remark, patient).toMatch(said);
+  });
+
   test("a removal that takes too much is held by the guard", async () => {
     const { home, secret, start } = await startHome();
     const [east, west] = [await remote("t"), await remote("t")];

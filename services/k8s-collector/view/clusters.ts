@@ -73,7 +73,7 @@ export class Clusters implements AsyncDisposable {
     for (const cluster of this.#wanted.clusters.values()) await this.#start(cluster);
     if (clusterSecretsNamespace !== "" || (own !== undefined && istiodNamespace !== "")) {
       const home = await this.#openCluster(homeAccess(config), { name: config.k8s.clusterId });
-      this.#home = new HomeSecrets(home, this.#source, this.#wanted, () => this.#reconcile());
+      this.#home = new HomeSecrets(home, this.#source, this.#wanted, log, () => this.#reconcile());
     }
     if (own === undefined) return;
     log.warn(

@@ -1,12 +1,16 @@
 import type { K8sSource } from "../../../shared/config/mod.ts";
 import { followClusterSecrets } from "../../../shared/kubernetes/remote/follow-cluster-secrets.ts";
 import type { KubernetesCluster, Reflector } from "../../../shared/kubernetes/kubernetes.ts";
+import { clusterSecretLabel } from "../../../shared/kubernetes/remote/cluster-secret.ts";
+import type { Logger } from "../../../shared/runtime/log.ts";
 import type { WantedClusters } from "./wanted-clusters.ts";
 
 /** Secrets that are followed in our own cluster. */
 interface FollowedSecrets {
   readonly namespace: string;
   readonly state: Reflector<unknown>["state"];
+  /** How many there are. */
+  readonly size: number;
 }
 
 /**
@@ -18,7 +22,13 @@ export class HomeSecrets implements AsyncDisposable {
   readonly #named: FollowedSecrets | undefined;
   readonly #watched: FollowedSecrets | undefined;
 
-  constructor(cluster: KubernetesCluster, source: K8sSource, wanted: WantedClusters, changed: () => void) {
+  constructor(
+    cluster: KubernetesCluster,
+    source: K8sSource,
+    wanted: WantedClusters,
+    log: Logger,
+    changed: () => void,
+  ) {
     this.#cluster = cluster;
     const { clusterSecretsNamespace: named, istiodNamespace: watched } = source;
     if (named !== "") {
@@ -26,7 +36,10 @@ export class HomeSecrets implements AsyncDisposable {
         named,
         followClusterSecrets(cluster, named, {
           onChange: (change) => wanted.apply(change),
-          onEvent: changed,
+          onEvent: (event) => {
+            if (event.type === "read-ended" && this.#missing !== undefined) log.warn(this.#missing);
+            changed();
+          },
         }),
       );
     }
@@ -65,12 +78,20 @@ export class HomeSecrets implements AsyncDisposable {
       `the Secrets with clusters in namespace ${this.#named?.namespace} can't be read: ${error.message}`;
   }
 
-  /** Why it isn't known which clusters the local istiod watches; undefined if it is. */
+  /** That there are none, or why it isn't known which clusters the local istiod watches; undefined if all is well. */
   get remark(): string | undefined {
+    if (this.#missing !== undefined) return this.#missing;
     const error = this.#watched?.state.error;
     if (error === undefined) return undefined;
     const where = `the Secrets of istiod in namespace ${this.#watched?.namespace} can't be read`;
     return `${where}, so no cluster is refused because istiod watches it: ${error.message}`;
+  }
+
+  /** An API server lists what a namespace has that doesn't exist: nothing. It takes no further permission to say so. */
+  get #missing(): string | undefined {
+    if (this.#named?.state.isSynced !== true || this.#named.size > 0) return undefined;
+    return `namespace ${this.#named.namespace} has no Secret labelled ${clusterSecretLabel}, so no cluster is read by one: ` +
+      "create a Secret there, or correct k8sSource.clusterSecretsNamespace if there is no such namespace";
   }
 
   /** When the API server was last heard, in milliseconds of a monotonic clock. */
@@ -88,6 +109,9 @@ function followed(namespace: string, reflector: Reflector<unknown>): FollowedSec
     namespace,
     get state() {
       return reflector.state;
+    },
+    get size() {
+      return reflector.objects.size;
     },
   };
 }

@@ -6,7 +6,7 @@ import { resources } from "../kubernetes.ts";
 import type { ReceivedObject, ResourceSelection } from "../kubernetes.ts";
 
 /** The label of Secrets with kubeconfigs of remote clusters, as Istio has it. */
-const multiClusterLabel = "istio/multiCluster";
+export const clusterSecretLabel = "istio/multiCluster=true";
 
 /** A kubeconfig in a Secret. */
 export interface RemoteKubeconfig {
@@ -33,7 +33,7 @@ const secretSchema = z.object({
 
 /** The multicluster Secrets of a namespace, for a reflector; {@link decodeClusterSecret} is its `trim`. */
 export function clusterSecretsOf(namespace: string): ResourceSelection {
-  return { resource: resources.secrets, namespace, labelSelector: `${multiClusterLabel}=true` };
+  return { resource: resources.secrets, namespace, labelSelector: clusterSecretLabel };
 }
 
 /**
