@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { requireReal } from "../../test/servers/find.ts";
 import { startKubeApiServer } from "../../test/servers/kube-apiserver.ts";
@@ -88,6 +90,26 @@ describe.skipIf(requireReal("kube-apiserver").skip)("real clusters", () => {
     await west.kubectl("scale", "deployment/both", "--replicas=1");
     await expect.poll(() => countOf(rig, "both"), patient).toBe(4);
     await expect.poll(() => rig.collector.view.error, patient).toBeUndefined();
+  });
+
+  test("a namespace for Secrets that doesn't exist is said, until it does and has one", async () => {
+    const kubeConfig = join(west.folder, "home.kubeconfig");
+    writeFileSync(kubeConfig, west.kubeconfig("admin"));
+    const rig = await CollectorRig.startWith({}, {
+      source: { clusterSecretsNamespace: "nowhere" },
+      config: { k8s: { clusterId: "home", kubeConfig } },
+    });
+    await expect.poll(() => rig.collector.remark, patient).toMatch(
+      /^namespace nowhere has no Secret labelled/,
+    );
+    await east.apply(deployment("of-a-secret", 1));
+    await west.set("namespaces", { metadata: { name: "nowhere" } });
+    await west.set("secrets", {
+      metadata: { namespace: "nowhere", name: "east", labels: { "istio/multiCluster": "true" } },
+      data: { east: Buffer.from(east.kubeconfig("admin")).toString("base64") },
+    });
+    await expect.poll(() => countOf(rig, "of-a-secret"), patient).toBe(1);
+    expect(rig.collector.remark).toBeUndefined();
   });
 
   test("the MCS API: a Service is published while it is exported", async () => {

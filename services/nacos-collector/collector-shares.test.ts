@@ -137,6 +137,47 @@ test("and gives them up when the others have had their time", { timeout: 180_000
   );
 });
 
+test("a fresh replica at a node that was just started as well keeps what has yet to register there", async () => {
+  const server = await startServer();
+  const provide = (name: string, numbers: readonly number[]) =>
+    server.registry.setInstances(
+      { name },
+      numbers.map((number) => ({ ip: `10.0.0.${number}`, port: 8080 })),
+    );
+  const all = { orders: "1 2 3 4", users: "1 2 3 4", carts: "1", stock: "1 2 3 4" };
+  for (const [name, numbers] of Object.entries(all)) provide(name, numbers.split(" ").map(Number));
+  const shared = {
+    entryLog: new EmbeddedEntryLog(),
+    bucket: newBucket(),
+    // A part of a large source: the guard isn't what keeps it.
+    config: { guard: { maxShrinkPercent: 99, minEndpoints: 1_000, holdTime: "60s" } },
+  };
+  const first = await CollectorRig.start([server], shared);
+  await first.publishes(all);
+  await first.stop();
+  await server.stop();
+  server.registry.loseMemory();
+  provide("orders", [1]);
+  provide("users", []);
+  // A little less is what it looks like: an instance that went.
+  provide("stock", [1, 2, 3]);
+  await server.start();
+
+  const second = await CollectorRig.start([server], { ...shared, times: { settleMs: 3_600_000 } });
+  const seen = ["orders", "users", "carts"].map((name) => second.follow(name));
+  await second.publishes({ ...all, stock: "1 2 3" });
+  await second.settled();
+  provide("orders", [1, 2, 5]);
+  provide("users", [6]);
+  await second.publishes({ ...all, orders: "1 2 5 3 4", users: "6 1 2 3 4", stock: "1 2 3" });
+  await second.stop();
+  // Those that never came are gone once the node has had its time.
+  const third = await CollectorRig.start([server], shared);
+  await third.publishes({ orders: "1 2 5", users: "6", carts: "", stock: "1 2 3" });
+  expect(seen[2]).toEqual(["1", ""]);
+  expect(seen.flat().slice(0, -1)).not.toContain("");
+});
+
 test("what went while no collector ran is gone, also the last endpoints of a service", async () => {
   const server = await startServer();
   const provide = (name: string, numbers: readonly number[]) =>

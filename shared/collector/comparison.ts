@@ -77,11 +77,11 @@ export class Comparison {
     }
     const isMassLoss = publishPlan.isMassLoss(view.endpoints, performance.now());
     const keepsMissing = keptMissing || this.#keepsMissing;
-    const isUnsettled = view.isUnsettled === true;
+    const waiting = view.isUnsettled === true ? "all" : view.isYoung === true ? "large" : "none";
     const published = await publisher.publishAll(offers, keepsMissing, signal, {
       isRead,
       isMassLoss,
-      isUnsettled,
+      waiting,
     });
     settleStep(this.#parts, step, [], published);
     if (published.fenced) return;

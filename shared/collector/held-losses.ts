@@ -17,6 +17,9 @@ export interface HeldLossesOptions {
   readonly log: Logger;
 }
 
+/** Which losses wait for the registry: see `isUnsettled` (all) and `isYoung` (large) of `RegistryView`. */
+export type WaitingLosses = "none" | "large" | "all";
+
 /**
  * The losses that the mass-deletion guard holds, and those that wait until the registry has settled, with the content of
  * each resource when that began: what is offered of it meanwhile is published together with that.
@@ -47,13 +50,13 @@ export class HeldLosses {
   }
 
   /**
-   * Compares what is published with a complete read: afterwards {@link subjects} are what is held. `isUnsettled`: until
-   * the next comparison no resource loses an endpoint that is missing now; see `RegistryView.isUnsettled`.
+   * Compares what is published with a complete read: afterwards {@link subjects} are what is held. `waiting`: until
+   * the next comparison no resource with such a loss loses an endpoint that is missing now.
    */
-  review(comparisons: Iterable<Comparison>, isMassLoss: boolean, isUnsettled: boolean): void {
+  review(comparisons: Iterable<Comparison>, isMassLoss: boolean, waiting: WaitingLosses): void {
     const shrinking = new Set<string>();
     const { held, expired } = this.#guard.review(
-      isUnsettled ? noteShrinking(comparisons, shrinking) : comparisons,
+      waiting === "none" ? comparisons : noteShrinking(comparisons, waiting, shrinking),
       performance.now(),
       isMassLoss,
     );
@@ -113,10 +116,16 @@ export class HeldLosses {
 }
 
 /** Hands on what it gets, and notes the subjects that the registry shows less of than is published. */
-function* noteShrinking(comparisons: Iterable<Comparison>, shrinking: Set<string>): Iterable<Comparison> {
+function* noteShrinking(
+  comparisons: Iterable<Comparison>,
+  losses: "large" | "all",
+  shrinking: Set<string>,
+): Iterable<Comparison> {
   for (const comparison of comparisons) {
     const { subject, publishedEndpoints, readEndpoints } = comparison;
-    if (typeof readEndpoints === "number" && readEndpoints < publishedEndpoints) shrinking.add(subject);
+    if (typeof readEndpoints === "number" && readEndpoints < publishedEndpoints) {
+      if (losses === "all" || readEndpoints * 2 <= publishedEndpoints) shrinking.add(subject);
+    }
     yield comparison;
   }
 }

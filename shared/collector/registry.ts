@@ -103,6 +103,12 @@ export interface RegistryView extends AsyncDisposable {
    * stays for so long, beside what is there. Once it is over the view reports a read that `differs`. Absent: never.
    */
   readonly isUnsettled?: boolean;
+  /**
+   * True while nothing shows whether the server was started just before our first connection to it. A resource that a
+   * comparison finds at least half gone keeps its endpoints for so long, beside what is there. Once it is over the view
+   * reports a read that `differs`. Absent: never.
+   */
+  readonly isYoung?: boolean;
   /** A service that lost its last endpoint keeps it (`enableEmptyProtection`). */
   readonly keepsLastEndpoints: boolean;
   /**

@@ -309,7 +309,7 @@ describe("SourcePublisher", () => {
     const offers = offered.map((manifest) =>
       rig.publisher.prepare({ unit: `ServiceEntry/${manifest.metadata.name}`, manifest })
     );
-    const { summary } = await rig.publisher.publishAll(offers, true, signal, { isUnsettled: true });
+    const { summary } = await rig.publisher.publishAll(offers, true, signal, { waiting: "all" });
     expect(summary).toMatchObject({ created: 1, updated: 0, emptied: 0, held: 0 });
     const addresses = async (name: string) =>
       (await contentOf(rig.entryLog)).get(name)?.manifest.spec.endpoints?.map(({ address }) => address);
@@ -323,6 +323,24 @@ describe("SourcePublisher", () => {
     expect(await addresses("b")).toBeUndefined();
     await rig.publishChanges([service("a", ["10.0.0.7"])]);
     expect(await addresses("a")).toEqual(["10.0.0.7"]);
+  });
+
+  test("keeps what is half gone at a young registry, and believes it of what has lost less", async () => {
+    const rig = await publisherOn(new EmbeddedEntryLog());
+    const four = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"];
+    await rig.publishAll(["half", "less", "all"].map((name) => service(name, four)));
+    const offers = [service("half", ["10.0.0.1", "10.0.0.5"]), service("less", four.slice(1))].map((
+      manifest,
+    ) => rig.publisher.prepare({ unit: `ServiceEntry/${manifest.metadata.name}`, manifest }));
+    await rig.publisher.publishAll(offers, false, signal, { waiting: "large" });
+    const addresses = async (name: string) =>
+      (await contentOf(rig.entryLog)).get(name)?.manifest.spec.endpoints?.map(({ address }) => address);
+    expect(await addresses("half")).toEqual(["10.0.0.1", "10.0.0.5", ...four.slice(1)]);
+    expect(await addresses("less")).toEqual(four.slice(1));
+    expect(await addresses("all")).toEqual(four);
+    await rig.publisher.publishAll(offers, false, signal);
+    expect(await addresses("half")).toEqual(["10.0.0.1", "10.0.0.5"]);
+    expect(await addresses("all")).toBeUndefined();
   });
 
   describe("with Sidecars", () => {

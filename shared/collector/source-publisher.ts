@@ -7,6 +7,7 @@ import { Turns } from "../runtime/turns.ts";
 import { ChangeSender } from "./change-sender.ts";
 import type { PublishBasis } from "./change-sender.ts";
 import { HeldLosses } from "./held-losses.ts";
+import type { WaitingLosses } from "./held-losses.ts";
 import type { PublishedEntry } from "./known-entry.ts";
 import type { Offer, PreparedOffer } from "./offers.ts";
 import { tombstone } from "./publish-change.ts";
@@ -47,8 +48,8 @@ export interface ComparisonTerms {
   readonly isRead?: ((unit: Unit) => boolean) | undefined;
   /** See `ShrinkGuard.review`. */
   readonly isMassLoss?: boolean;
-  /** See `RegistryView.isUnsettled`. */
-  readonly isUnsettled?: boolean;
+  /** Absent: none. */
+  readonly waiting?: WaitingLosses;
 }
 
 /** The result of one publish. */
@@ -125,7 +126,7 @@ export class SourcePublisher {
     offers: Iterable<PreparedOffer>,
     keepsMissing: boolean,
     signal: AbortSignal,
-    { isRead, isMassLoss = false, isUnsettled = false }: ComparisonTerms = {},
+    { isRead, isMassLoss = false, waiting = "none" }: ComparisonTerms = {},
   ): Promise<Published> {
     const { state, share } = this.#options;
     const basis = this.#basis();
@@ -135,7 +136,7 @@ export class SourcePublisher {
       if (isRead === undefined || (unit !== undefined && isRead(unit))) return 0;
       return share.owns(unit ?? subject) ? "unread" : "foreign";
     };
-    this.#losses.review(state.compare(read, missing), isMassLoss, isUnsettled);
+    this.#losses.review(state.compare(read, missing), isMassLoss, waiting);
     const notOffered: { readonly subject: string; readonly stays: boolean }[] = [];
     for (const [subject, entry] of state.entries) {
       if (read.has(subject) || !share.owns(entry.unit ?? subject)) continue;

@@ -92,6 +92,11 @@ export class NacosCluster implements AsyncDisposable {
     return !this.#some(({ isSettled }) => !isSettled);
   }
 
+  /** True while a server may have been started just before we connected to it first. */
+  get isYoung(): boolean {
+    return this.#some(({ isYoung }) => isYoung);
+  }
+
   /** True while a connection tells of everything again. */
   get isReading(): boolean {
     return this.#some(({ isReading }) => isReading);

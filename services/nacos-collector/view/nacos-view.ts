@@ -128,6 +128,10 @@ export class NacosView implements RegistryView {
     return !this.clusters.every(({ isSettled }) => isSettled);
   }
 
+  get isYoung(): boolean {
+    return this.clusters.some(({ isYoung }) => isYoung);
+  }
+
   get endpoints(): number {
     return this.catalogue.endpoints;
   }

@@ -71,6 +71,11 @@ export class NamespaceFollower implements AsyncDisposable {
     return this.#settling.isOver || !this.#services.hasDoubts;
   }
 
+  /** True while its server may have been started just before the connection by which a service was read first. */
+  get isYoung(): boolean {
+    return !this.#settling.isOver;
+  }
+
   /** True while a new connection tells of everything again. */
   get isReading(): boolean {
     return this.#isReading;
