@@ -6,6 +6,7 @@ import { sourcesOf } from "../../shared/config/mod.ts";
 import type { EntryLog } from "../../shared/entry-log/entry-log.ts";
 import type { Bucket } from "../../shared/entry-log/open-entry-log.ts";
 import { collectedRegistries } from "../../shared/model/collected-registries.ts";
+import { resourceKinds } from "../../shared/model/manifest.ts";
 import { MeshError } from "../../shared/runtime/errors.ts";
 import type { HttpServer } from "../../shared/runtime/http-server.ts";
 import { serveHttp } from "../../shared/runtime/http-server.ts";
@@ -189,7 +190,11 @@ export async function startAggregator(
     context.use(await serveHttp(plain, config.httpServerAddr, "httpServerAddr", limits));
   }
   await xds.openOptional();
-  void gate.opened.then(() => warnOfMissing(gate, overview, log));
+  void gate.opened.then(() => {
+    warnOfMissing(gate, overview, log);
+    const position = resourceKinds.map((kind) => cache.position(kind)).sort().at(-1) ?? "";
+    history.begin({ atMs: Date.now(), position });
+  });
   const work = [
     ingest.run(entryLog, signal),
     collectors.run(signal),

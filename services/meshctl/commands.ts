@@ -9,6 +9,7 @@ import { configSourcesCommand } from "./commands/config-sources.ts";
 import { convertCommand } from "./commands/convert/convert.ts";
 import { natsAccountsCommand } from "./commands/nats-accounts.ts";
 import { nacosCommand } from "./commands/nacos-dump.ts";
+import { changesCommand } from "./commands/state/changes.ts";
 import { clientsCommand } from "./commands/state/clients.ts";
 import { conflictsCommand } from "./commands/state/conflicts.ts";
 import { describeCommand } from "./commands/state/describe.ts";
@@ -29,6 +30,7 @@ const commands: readonly Command[] = [
   traceCommand,
   getCommand,
   describeCommand,
+  changesCommand,
   historyCommand,
   diffCommand,
   watchCommand,

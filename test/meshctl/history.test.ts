@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { History, ServiceDiff } from "../../shared/api/history.ts";
+import { ChangePage, MomentDiff, ServiceMoment } from "../../shared/api/moments.ts";
 import { run } from "../../services/meshctl/meshctl-rig.ts";
 import { recordOf, startApi, subjectOf } from "../../services/aggregator/api/api-rig.ts";
 
@@ -79,5 +80,64 @@ describe("differences", () => {
     expect(await response.text()).toContain("eureka, nacos");
     const { differences } = await ask(`${orders}/diff?source=nacos`, ServiceDiff);
     expect(differences.map(({ path }) => path)).toContain("spec.endpoints[10.0.0.1:8080]");
+  });
+});
+
+describe("a moment of the past", () => {
+  test("is compared with now, and shows what happened since", async () => {
+    const { ask, publish, request, url, aggregator } = await startApi([
+      recordOf("orders"),
+      recordOf("stock"),
+    ]);
+    const now = async () => (await ask("/changes?limit=1", ChangePage)).changes[0]?.position;
+    await publish(recordOf("orders", { addresses: ["10.0.0.1", "10.0.0.2"] }));
+    await expect.poll(now).toBeDefined();
+    const before = await now() ?? "";
+    await publish(
+      { subject: subjectOf("orders"), data: null },
+      recordOf("carts"),
+      recordOf("stock", { labels: { a: "b" } }),
+    );
+    await expect.poll(() => aggregator.cache.get("ServiceEntry", "shop/carts")).toBeDefined();
+    await publish(recordOf("stock"));
+    await expect.poll(async () => (await ask("/changes", ChangePage)).changes).toHaveLength(5);
+
+    const { rows, counts } = await ask(`/moment?at=${before}`, MomentDiff);
+    expect(rows.map(({ name, change }) => [name, change])).toEqual([["shop/carts", "added"], [
+      "shop/orders",
+      "removed",
+    ]]);
+    expect(counts).toEqual({ added: 1, changed: 0, removed: 1, unknown: 0 });
+    const then = await ask(`${orders}/moment?at=${before}`, ServiceMoment);
+    expect(then.records).toMatchObject([
+      {
+        state: "published",
+        manifest: { spec: { endpoints: [{ address: "10.0.0.1" }, { address: "10.0.0.2" }] } },
+      },
+    ]);
+    expect((await ask(`${orders}/moment?at=0s`, ServiceMoment)).records).toMatchObject([{ state: "absent" }]);
+    expect((await request("/services/shop/nobody/moment?at=0s")).status).toBe(404);
+    expect((await request(`${orders}/moment?at=9h`)).status).toBe(404);
+    expect((await request("/moment?at=tomorrow")).status).toBe(400);
+    expect((await request("/moment")).status).toBe(400);
+
+    const net = await run("changes", "--since", before, "--net", "--api", url);
+    expect([net.code, net.out]).toEqual([
+      0,
+      expect.stringMatching(/added +shop\/carts +eureka +0 -> 1\n.*removed +shop\/orders +eureka +2 -> 0/),
+    ]);
+    const all = await run("changes", "--since", before, "--api", url);
+    expect(all.out.match(/^.*shop\/stock.*$/gm)).toHaveLength(2);
+    const none = await run("changes", "--since", "0s", "--api", url);
+    expect([none.code, none.err]).toEqual([
+      3,
+      expect.stringContaining("nothing happened; changes are kept since 2"),
+    ]);
+    const early = await run("changes", "--since", "9h", "--net", "--api", url);
+    expect([early.code, early.err]).toEqual([
+      1,
+      expect.stringContaining("from when on this aggregator keeps changes"),
+    ]);
+    expect((await run("changes", "--net", "--api", url)).err).toContain("add --since, such as --since 10m");
   });
 });

@@ -5,6 +5,7 @@ import { etag } from "hono/etag";
 import { z } from "zod";
 import { ActionList, HeldPreview } from "../../../shared/api/actions.ts";
 import { History, ServiceDiff } from "../../../shared/api/history.ts";
+import { ChangePage, MomentDiff, ServiceMoment } from "../../../shared/api/moments.ts";
 import { ServiceDetail, ServicePage } from "../../../shared/api/services.ts";
 import {
   ClientList,
@@ -19,6 +20,14 @@ import { reasonLink, reasons } from "../../../shared/api/reasons.ts";
 import type { ReasonCode } from "../../../shared/api/reasons.ts";
 import { ReasonList, Trace } from "../../../shared/api/trace.ts";
 import { diffOf, DiffQuery, historyOf } from "../history/history-answers.ts";
+import {
+  changesOf,
+  ChangesQuery,
+  momentDiff,
+  MomentQuery,
+  serviceMoment,
+  ServiceMomentQuery,
+} from "../history/moment-answers.ts";
 import type { ApiOptions } from "./api-options.ts";
 import { AtMost } from "./at-most.ts";
 import { compare, maxCompareBytes } from "./compare.ts";
@@ -108,6 +117,35 @@ export function apiOperations(options: ApiOptions): readonly Operation[] {
       answer: ServiceDiff,
       handle: ({ query, params: { namespace = "", name = "" } }) =>
         diffOf(`${namespace}/${name}`, query, options),
+    }),
+    operation({
+      path: "/services/{namespace}/{name}/moment",
+      id: "serviceMoment",
+      summary: "A service as each source published it at a moment",
+      query: ServiceMomentQuery,
+      params: { namespace: "its namespace", name: "its name" },
+      answer: ServiceMoment,
+      handle: ({ query, params: { namespace = "", name = "" } }) => {
+        const found = serviceMoment(`${namespace}/${name}`, query.at, options);
+        if (found !== undefined) return found;
+        throw new Refusal(404, `no service ${namespace}/${name} is served, and no change of it is kept`);
+      },
+    }),
+    operation({
+      path: "/changes",
+      id: "changes",
+      summary: "What happened: the changes that are kept of all resources, the newest first",
+      query: ChangesQuery,
+      answer: ChangePage,
+      handle: ({ query }) => changesOf(query, options),
+    }),
+    operation({
+      path: "/moment",
+      id: "moment",
+      summary: "What all sources' records differ in between a moment and now, or another moment",
+      query: MomentQuery,
+      answer: MomentDiff,
+      handle: ({ query }) => momentDiff(query, options),
     }),
     operation({
       path: "/trace",

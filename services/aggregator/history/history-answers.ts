@@ -29,7 +29,7 @@ const kind: ResourceKind = "ServiceEntry";
 /** The history of a service; undefined if there is neither the service nor a change of it. */
 export function historyOf(name: string, options: HistoryOptions): History | undefined {
   const { history, historySince } = options;
-  const subjects = subjectsOf(name, options);
+  const subjects = subjectsNamed(name, options);
   if (subjects.length === 0) return undefined;
   const changes = subjects.flatMap((subject) => history.of(subject));
   changes.sort((a, b) => b.atMs - a.atMs || (a.position < b.position ? 1 : -1));
@@ -62,7 +62,7 @@ export function diffOf(
     throw new Refusal(404, `no change of ${subject} at ${position} is kept; history lists those that are`);
   };
   if (from === undefined) {
-    const before = to === undefined ? now : at(to).after;
+    const before = to === undefined ? now : at(to).after?.framed;
     const record = to === undefined ? `the record of ${subject}` : `${subject} after ${to}`;
     return {
       name,
@@ -76,21 +76,21 @@ export function diffOf(
     before: `${subject} before ${from}`,
     after: to === undefined ? "its record now" : `after ${to}`,
     ...diffManifests(
-      manifestIn(kind, at(from).before),
-      manifestIn(kind, to === undefined ? now : at(to).after),
+      manifestIn(kind, at(from).before?.framed),
+      manifestIn(kind, to === undefined ? now : at(to).after?.framed),
     ),
   };
 }
 
 /** The subjects of which the service is made, and those of which it was. */
-function subjectsOf(name: string, { cache, history }: HistoryOptions): readonly string[] {
+export function subjectsNamed(name: string, { cache, history }: HistoryOptions): readonly string[] {
   const served = cache.get(kind, name);
   const members = served === undefined ? [] : membersOf(served, { cache }).map(({ subject }) => subject);
   return [...new Set([...members, ...history.subjectsOf(kind, name)])];
 }
 
 function theSubject(name: string, source: string | undefined, options: HistoryOptions): string {
-  const all = subjectsOf(name, options);
+  const all = subjectsNamed(name, options);
   const keyOf = (subject: string) => {
     const one = options.cache.stored(kind, subject) ?? options.history.of(subject)[0];
     return one === undefined ? "" : sourceKey(one.registry, one.source);
@@ -119,6 +119,6 @@ function shown(change: RecordedChange): HistoryChange {
     // What is new or gone as a whole has nothing to be compared with.
     ...(before === undefined || after === undefined
       ? { differences: [], left: 0 }
-      : diffManifests(manifestIn(kind, before), manifestIn(kind, after))),
+      : diffManifests(manifestIn(kind, before.framed), manifestIn(kind, after.framed))),
   };
 }

@@ -9,6 +9,15 @@ export interface HistoryLimits {
   readonly maxBytes: number;
 }
 
+/** What a source published under a subject at some time. */
+export interface RecordedState {
+  /** Content hash: equal for equal content. */
+  readonly version: string;
+  readonly endpoints: number;
+  /** The encoded resource, field 2 of a DiscoveryResponse. */
+  readonly framed: Uint8Array;
+}
+
 /** One change of what a source publishes under a subject. */
 export interface RecordedChange {
   readonly kind: ResourceKind;
@@ -21,11 +30,20 @@ export interface RecordedChange {
   readonly atMs: number;
   /** Place in the entry log. */
   readonly position: string;
-  /** The encoded resource, field 2 of a DiscoveryResponse; undefined: there was none. */
-  readonly before: Uint8Array | undefined;
+  /** Undefined: there was none. */
+  readonly before: RecordedState | undefined;
   /** Undefined: it was deleted. */
-  readonly after: Uint8Array | undefined;
+  readonly after: RecordedState | undefined;
 }
+
+/** When something happened: by this process's clock, and in the entry log. */
+export type Instant = Pick<RecordedChange, "atMs" | "position">;
+
+/** What is left of a change that isn't kept any more. */
+export type ForgottenChange = Omit<RecordedChange, "before" | "after">;
+
+/** So many subjects of which changes were forgotten are remembered one by one. */
+const maxForgotten = 10_000;
 
 /**
  * The last changes of each resource, as this process saw them. The bytes are those that the cache had anyway, so a
@@ -38,6 +56,10 @@ export class HistoryBook {
   readonly #all = new Set<RecordedChange>();
   /** By subject, oldest first. */
   readonly #bySubject = new Map<string, RecordedChange[]>();
+  /** The newest change of a subject that is not kept any more. */
+  readonly #forgotten = new Map<string, ForgottenChange>();
+  /** Before it, changes of any subject may be missing. */
+  #floor: Instant | undefined;
   #bytes = 0;
 
   constructor(limits: HistoryLimits) {
@@ -68,8 +90,8 @@ export class HistoryBook {
       name,
       atMs,
       position,
-      before: before?.framed,
-      after: after?.framed,
+      before: stateOf(before),
+      after: stateOf(after),
     };
     const changes = this.#bySubject.get(subject) ?? [];
     this.#bySubject.set(subject, changes);
@@ -94,10 +116,43 @@ export class HistoryBook {
     return [...found];
   }
 
+  /** All changes that are kept, in the order in which they happened. */
+  get all(): ReadonlySet<RecordedChange> {
+    return this.#all;
+  }
+
+  /** The last change of a subject that is not kept any more, or a later one of another subject; undefined: all are kept. */
+  forgotten(subject: string): Instant | undefined {
+    return this.#forgotten.get(subject) ?? this.#floor;
+  }
+
+  /** Of each subject of which changes are not kept any more the last of those, as far as they are known. */
+  get allForgotten(): Iterable<ForgottenChange> {
+    return this.#forgotten.values();
+  }
+
+  /** From when on the changes of all subjects are kept, but for {@link allForgotten}; undefined: nobody said. */
+  get floor(): Instant | undefined {
+    return this.#floor;
+  }
+
+  /** Says that changes are recorded from now on. */
+  begin(now: Instant): void {
+    this.#floor = now;
+  }
+
   /** Always the oldest one of its subject. */
   #forget(change: RecordedChange | undefined): void {
     if (change === undefined) return;
     this.#all.delete(change);
+    this.#forgotten.delete(change.subject);
+    const { before: _before, after: _after, ...left } = change;
+    this.#forgotten.set(change.subject, left);
+    const [oldest] = this.#forgotten;
+    if (oldest !== undefined && this.#forgotten.size > maxForgotten) {
+      this.#forgotten.delete(oldest[0]);
+      this.begin(oldest[1]);
+    }
     this.#bytes -= bytesOf(change);
     const changes = this.#bySubject.get(change.subject);
     changes?.shift();
@@ -106,5 +161,11 @@ export class HistoryBook {
 }
 
 function bytesOf({ before, after }: RecordedChange): number {
-  return (before?.length ?? 0) + (after?.length ?? 0);
+  return (before?.framed.length ?? 0) + (after?.framed.length ?? 0);
+}
+
+function stateOf(resource: CachedResource | undefined): RecordedState | undefined {
+  if (resource === undefined) return undefined;
+  const { version, endpoints, framed } = resource;
+  return { version, endpoints, framed };
 }
