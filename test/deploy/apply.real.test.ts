@@ -87,7 +87,10 @@ describe.skipIf(requireReal("kube-apiserver").skip)("on a real API server", () =
       "k8s-collector",
       "secret-configuration",
     ]],
-    ["everything in one process, with facts of pods", ["all-in-one"], ["all-in-one-pod-facts"]],
+    ["everything in one process, with facts of pods and clusters from Secrets", ["all-in-one"], [
+      "all-in-one-pod-facts",
+      "all-in-one-cluster-secrets",
+    ]],
   ])("components: %s", async (what, resources, components) => {
     const folder = overlayWith(what.replaceAll(/\W+/g, "-").toLowerCase(), resources, components);
     await server.kubectl("apply", "--server-side", "--validate=strict", "-k", folder);

@@ -46,7 +46,7 @@ const pairs = {
   "all-in-one": () => ({
     values: [
       "--set",
-      "allInOne.enabled=true,allInOne.podFacts=true",
+      "allInOne.enabled=true,allInOne.podFacts=true,allInOne.clusterSecrets=true",
       "--set-file",
       `config=${join(manifests, "all-in-one/meshregistry.yaml")}`,
     ],
@@ -73,7 +73,7 @@ beforeAll(async () => {
   expect(await runCommandLine(["nats-accounts", "--out", out], io)).toBe(0);
   writeKustomization("for-helm-all-in-one", {
     resources: ["../../all-in-one"],
-    components: ["../../components/all-in-one-pod-facts"],
+    components: ["../../components/all-in-one-pod-facts", "../../components/all-in-one-cluster-secrets"],
   });
   const components = [
     "k8s-collector",

@@ -225,34 +225,39 @@ describe.skipIf(requireReal("kube-apiserver").skip)("the permissions of the Kube
     }
   });
 
-  test("the component for Secrets grants those of its own namespace", async () => {
-    await server.kubectl("create", "namespace", "mesh");
+  test.each([
+    ["k8s-collector", "k8s-cluster-secrets", "mesh"],
+    ["all-in-one", "all-in-one-cluster-secrets", "mesh-in-one"],
+  ])("the component for Secrets grants %s those of its own namespace", async (name, component, namespace) => {
+    await server.kubectl("create", "namespace", namespace);
     const account = {
       apiVersion: "v1",
       kind: "ServiceAccount",
-      metadata: { name: "k8s-collector", namespace: "mesh" },
+      metadata: { name, namespace },
     };
     const Named = z.looseObject({
       kind: z.string(),
       metadata: z.looseObject({}),
       subjects: z.array(z.looseObject({})).optional(),
     });
-    const items = readYaml("deploy/components/k8s-cluster-secrets/role.yaml").map((item) => {
+    const items = readYaml(`deploy/components/${component}/role.yaml`).map((item) => {
       const named = Named.parse(item);
-      const subjects = named.subjects?.map((subject) => ({ ...subject, namespace: "mesh" }));
+      const subjects = named.subjects?.map((subject) => ({ ...subject, namespace }));
       // As the overlay's namespace does it.
-      return { ...named, metadata: { ...named.metadata, namespace: "mesh" }, ...(subjects && { subjects }) };
+      return { ...named, metadata: { ...named.metadata, namespace }, ...(subjects && { subjects }) };
     });
     await server.apply({ apiVersion: "v1", kind: "List", items: [account, ...items] });
-    const token = await tokenOf("mesh", "k8s-collector");
+    const token = await tokenOf(namespace, name);
     for (const verb of ["list", "watch"]) {
-      expect.soft(await may(token, verb, "", "secrets", "mesh"), verb).toBe(true);
+      expect.soft(await may(token, verb, "", "secrets", namespace), verb).toBe(true);
       expect.soft(await may(token, verb, "", "secrets", "istio-system"), verb).toBe(false);
     }
     for (const verb of ["get", "create", "update", "delete"]) {
-      expect.soft(await may(token, verb, "", "secrets", "mesh"), verb).toBe(false);
+      expect.soft(await may(token, verb, "", "secrets", namespace), verb).toBe(false);
     }
-    expect((await getWithToken(`${server.url}/api/v1/namespaces/mesh/secrets`, server.ca, token)).status)
+    expect(
+      (await getWithToken(`${server.url}/api/v1/namespaces/${namespace}/secrets`, server.ca, token)).status,
+    )
       .toBe(200);
     expect((await getWithToken(`${server.url}/api/v1/secrets`, server.ca, token)).status).toBe(403);
   });

@@ -212,3 +212,29 @@ subjects:
     name: {{ .account }}
     namespace: {{ .root.Release.Namespace }}
 {{- end }}
+
+{{/* Lets an account follow Secrets with kubeconfigs in its own namespace. */}}
+{{- define "meshregistry.clusterSecrets" -}}
+# Roles know no labels: it may read every Secret of this namespace.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  {{- include "meshregistry.metadata" (dict "root" .root "name" (printf "%s-cluster-secrets" .account)) | nindent 2 }}
+rules:
+  - apiGroups: [""]
+    resources: [secrets]
+    verbs: [list, watch]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  {{- include "meshregistry.metadata" (dict "root" .root "name" (printf "%s-cluster-secrets" .account)) | nindent 2 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {{ .account }}-cluster-secrets
+subjects:
+  - kind: ServiceAccount
+    name: {{ .account }}
+    namespace: {{ .root.Release.Namespace }}
+{{- end }}
