@@ -67,3 +67,20 @@ export class OldCode implements Disposable {
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
+
+/**
+ * The last commit whose collectors run alone, as its manifests have it. Undefined, with a word on standard error, where git
+ * doesn't have it: in a shallow clone, or without git.
+ */
+export function versionBeforeReplicas(): string | undefined {
+  const first = git("log", "--diff-filter=A", "--format=%H", "--", sharesSources)?.split("\n").at(-1);
+  const commit = first === undefined || first === ""
+    ? undefined
+    : git("rev-parse", "--verify", "--quiet", `${first}~1^{commit}`);
+  if (commit === undefined) {
+    process.stderr.write(
+      "skipping the upgrade from collectors that run alone: git has no such commit here\n",
+    );
+  }
+  return commit;
+}
