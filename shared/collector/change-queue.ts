@@ -39,6 +39,11 @@ export class ChangeQueue {
     return this.#waiting.size;
   }
 
+  /** True for a unit that waits. */
+  has(key: string): boolean {
+    return this.#waiting.has(key);
+  }
+
   /**
    * Records that something changed. `cameOrWent` is how many instances came (above 0) or went (below 0), `isEmpty`
    * says whether none is left.

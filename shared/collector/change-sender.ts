@@ -3,6 +3,7 @@ import type { Manifest } from "../model/manifest.ts";
 import { handOver, manifestBytes } from "../model/manifest-bytes.ts";
 import { MeshError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/log.ts";
+import { Turns } from "../runtime/turns.ts";
 import type { Change } from "./publish-change.ts";
 import { SummaryCounts } from "./publish-summary.ts";
 import { emptied, manifestHash, readManifest } from "./published-entry.ts";
@@ -51,7 +52,7 @@ export class ChangeSender {
     return this.#refusals;
   }
 
-  /** Sends changes in this order, under the fence for which they were made. */
+  /** Sends changes in this order, under the fence for which they were made; in turns of the event loop. */
   async send(
     changes: readonly Change[],
     { fence, resets }: PublishBasis,
@@ -60,15 +61,15 @@ export class ChangeSender {
     const { entryLog, member, state, log } = this.#options;
     const counts = new SummaryCounts();
     const refused = new Set<Unit>();
+    const turns = new Turns();
     let fenced = false;
     for (let start = 0; start < changes.length && !fenced; start += batchSize) {
+      const batch = await this.#complete(changes.slice(start, start + batchSize), turns);
       // Otherwise these would be places on a stream that is gone.
       if (fence === undefined || state.resets !== resets) {
         fenced = true;
         break;
       }
-      const batch = changes.slice(start, start + batchSize).map((change) => this.#withContent(change))
-        .filter((change) => change !== undefined);
       const records = batch.map(({ subject, unit, data }): LogRecord => {
         const created = data === null ? state.entries.get(subject)?.creationTimestamp : undefined;
         return { subject, data, fence, provenance: { unit, member, created } };
@@ -89,6 +90,17 @@ export class ChangeSender {
     }
     if (fenced) log.debug("the replicas of this source have changed, what was on its way is offered again");
     return { counts, refused, fenced };
+  }
+
+  /** Those of the changes that have a content, with it. */
+  async #complete(changes: readonly Change[], turns: Turns): Promise<CompleteChange[]> {
+    const batch: CompleteChange[] = [];
+    for (const change of changes) {
+      if (turns.isOver) await turns.next();
+      const complete = this.#withContent(change);
+      if (complete !== undefined) batch.push(complete);
+    }
+    return batch;
   }
 
   /** Completes a change: the time of creation, and for an emptied service its last content. Undefined without content. */

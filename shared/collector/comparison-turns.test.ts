@@ -1,104 +1,18 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { EmbeddedEntryLog } from "../entry-log/embedded.ts";
-import type { EntryLog } from "../entry-log/entry-log.ts";
 import type { Manifest } from "../model/manifest.ts";
-import { allSubjects, decodeSubject, encodeSubject, termSubject } from "../model/subject.ts";
+import { encodeSubject, termSubject } from "../model/subject.ts";
 import { createTerm } from "../model/term.ts";
+import { spin } from "../runtime/work-per-turn-rig.ts";
 import { contentOf, service } from "./publisher-rig.ts";
-import type { ChangeSink } from "./registry.ts";
-import { ScriptedView, startView } from "./scripted-view-rig.ts";
+import { startView } from "./scripted-view-rig.ts";
 import { SharedRegistry, ShareView } from "./scripted-share-rig.ts";
+import { recordPuts, services, startPublished, startSlow } from "./slow-view-rig.ts";
 import { newBucket } from "./source-rig.ts";
-import type { SourceRigOptions } from "./source-rig.ts";
 import type { Unit } from "./unit.ts";
 
 const { signal: never } = new AbortController();
 const soon = { timeout: 20_000, interval: 2 };
-
-/** So long a conversion takes at least, in milliseconds: many of them don't fit into one turn. */
-const conversionMs = 1;
-const services = Object.fromEntries(
-  Array.from({ length: 100 }, (_, index) => [`s${index}`, [`10.0.0.${index}`]] as const),
-);
-
-function spin(): void {
-  const endMs = performance.now() + conversionMs;
-  while (performance.now() < endMs);
-}
-
-/** A registry whose conversions take time, and that does something else between two turns of a comparison. */
-class SlowView extends ScriptedView {
-  /** Conversions in each turn of the event loop. */
-  readonly turns = [0];
-  /** Is called once, in the first turn after these have been converted. */
-  meanwhile: { readonly after: number; readonly act: () => void } | undefined;
-  #converted = 0;
-
-  constructor(sink: ChangeSink) {
-    super(sink);
-    const stop = new AbortController();
-    onTestFinished(() => stop.abort());
-    void this.#count(stop.signal);
-  }
-
-  override convert(unit: Unit): readonly Manifest[] {
-    spin();
-    this.#converted++;
-    this.turns.push((this.turns.pop() ?? 0) + 1);
-    if (this.meanwhile !== undefined && this.#converted >= this.meanwhile.after) {
-      const { act } = this.meanwhile;
-      this.meanwhile = undefined;
-      setImmediate(act);
-    }
-    return super.convert(unit);
-  }
-
-  /** In the middle of the next comparison. `after`: the number of units that are converted by then. */
-  midway(act: () => void, after = 50): void {
-    this.meanwhile = { after: this.#converted + after, act };
-  }
-
-  async #count(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await nextTurn();
-      if (this.turns.at(-1) !== 0) this.turns.push(0);
-    }
-  }
-}
-
-/** Everything that is written to a log, in its order: names of services with their addresses. */
-function recordPuts(entryLog: EntryLog) {
-  const stop = new AbortController();
-  onTestFinished(() => stop.abort());
-  const puts: { readonly name: string; readonly addresses: readonly string[] }[] = [];
-  void (async () => {
-    for await (const event of entryLog.follow(allSubjects, stop.signal)) {
-      const id = decodeSubject(event.type === "put" ? event.subject : "");
-      if (event.type !== "put" || id?.kind !== "ServiceEntry") continue;
-      const { spec } = JSON.parse(Buffer.from(event.data).toString());
-      puts.push({
-        name: id.name,
-        addresses: (spec.endpoints ?? []).map(({ address }: { address: string }) => address),
-      });
-    }
-  })();
-  return puts;
-}
-
-async function startSlow(options: SourceRigOptions = {}) {
-  const entryLog = options.entryLog ?? new EmbeddedEntryLog();
-  const puts = recordPuts(entryLog);
-  return { ...await startView((sink) => new SlowView(sink), { ...options, entryLog }), entryLog, puts };
-}
-
-async function startPublished(options: SourceRigOptions = {}) {
-  const started = await startSlow(options);
-  started.view.read(services);
-  await expect.poll(() => started.collector.isSettled, soon).toBe(true);
-  await expect.poll(() => started.puts.length, soon).toBe(100);
-  return started;
-}
 
 const without = (...names: readonly string[]) =>
   Object.fromEntries(Object.entries(services).filter(([name]) => !names.includes(name)));
@@ -106,8 +20,17 @@ const without = (...names: readonly string[]) =>
 describe("a comparison of a large registry", () => {
   test("leaves turns of the event loop to others", async () => {
     const { view } = await startPublished();
-    expect(view.turns.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(100);
-    expect(Math.max(...view.turns) * conversionMs).toBeLessThanOrEqual(25);
+    expect(view.work.total).toBeGreaterThanOrEqual(100);
+    expect(view.work.longestMs).toBeLessThanOrEqual(25);
+  });
+
+  test("leaves turns to others while it plans and makes Sidecars", async () => {
+    const { view, collector } = await startSlow();
+    view.sidecars.count = 100;
+    view.read({ a: ["10.0.0.1"] });
+    await expect.poll(() => collector.isSettled, soon).toBe(true);
+    expect(view.work.total).toBeGreaterThanOrEqual(201);
+    expect(view.work.longestMs).toBeLessThanOrEqual(25);
   });
 
   test.each([["before", "s1"], ["after", "s99"]])(

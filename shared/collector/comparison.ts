@@ -1,5 +1,4 @@
 import { Turns } from "../runtime/turns.ts";
-import { sidecarOffers } from "./offers.ts";
 import type { PlanStep } from "./publish-plan.ts";
 import type { PublishSummary } from "./publish-summary.ts";
 import { RegistrySnapshot } from "./registry-snapshot.ts";
@@ -68,13 +67,6 @@ export class Comparison {
     this.#disturbed = 0;
     const hasReadAll = !this.#hasUnread();
     facts?.allPublished();
-    // Whether losses will be held isn't known before they are compared, so no call is taken for gone here.
-    const plan = view.sidecars?.plan(Date.now(), false);
-    if (view.sidecars !== undefined) {
-      for (const offer of sidecarOffers(view.sidecars, view.sidecars.manifests(), vet)) {
-        offers.push(publisher.prepare(offer));
-      }
-    }
     const isMassLoss = publishPlan.isMassLoss(view.endpoints, performance.now());
     const keepsMissing = keptMissing || this.#keepsMissing;
     const waiting = view.isUnsettled === true ? "all" : view.isYoung === true ? "large" : "none";
@@ -85,11 +77,9 @@ export class Comparison {
     });
     settleStep(this.#parts, step, [], published);
     if (published.fenced) return;
-    this.#logSummary(published.summary, term?.id);
-    if (view.sidecars !== undefined && plan !== undefined) {
-      if (!await this.#sidecars.deleteGone(step, term, view.sidecars, plan.gone, signal)) return;
-      view.sidecars.settle();
-    }
+    const sidecars = await this.#sidecars.compare(step, term, signal);
+    if (sidecars === undefined) return;
+    this.#logSummary({ ...published.summary, ...sidecars }, term?.id);
     progress.compared(term, hasReadAll);
     share.announce();
   }

@@ -28,14 +28,14 @@ export function* offersOf(view: RegistryView, vet: Vet): Iterable<Offer> {
   }
 }
 
-/** Sidecars with their units. */
-export function* sidecarOffers(
+/** The units of Sidecars with what can be published of them, each made when it is asked for. */
+export function* sidecarUnits(
   stage: SidecarStage,
   manifests: Iterable<SidecarManifest>,
   vet: Vet,
-): Iterable<Offer> {
+): Iterable<readonly [Unit, readonly Manifest[]]> {
   for (const sidecar of manifests) {
     const unit = stage.unitOf(sidecar.metadata.name);
-    for (const manifest of vet(unit, [sidecar])) yield { unit, manifest };
+    yield [unit, vet(unit, [sidecar])];
   }
 }

@@ -1,13 +1,15 @@
 import type { Manifest } from "../model/manifest.ts";
 import { errorText } from "../runtime/errors.ts";
+import { Turns } from "../runtime/turns.ts";
 import { Comparison } from "./comparison.ts";
 import type { PlanFacts, PlanStep } from "./publish-plan.ts";
 import { settleStep } from "./settle-step.ts";
 import { SidecarPublisher } from "./sidecar-publisher.ts";
 import { isReadHere } from "./source-parts.ts";
 import type { SourceParts } from "./source-parts.ts";
-import type { Published } from "./source-publisher.ts";
 import type { Unit } from "./unit.ts";
+
+type NamedChanges = Extract<PlanStep, { readonly type: "publish" }>;
 
 /** Which replica publishes the sync marker: as if it were a unit. */
 const markerUnit: Unit = "sync-marker";
@@ -17,6 +19,8 @@ export class PublishLoop {
   readonly comparison: Comparison;
   readonly #sidecars: SidecarPublisher;
   readonly #parts: SourceParts;
+  /** How often a read showed differences that nothing names. */
+  #outdatings = 0;
 
   constructor(parts: SourceParts) {
     this.#parts = parts;
@@ -28,6 +32,12 @@ export class PublishLoop {
   get isSettled(): boolean {
     const { share, progress } = this.#parts;
     return progress.isSettled && (progress.isMarked || !share.owns(markerUnit));
+  }
+
+  /** A read showed differences that nothing names: what was converted so far may not fit to what comes. */
+  outdated(): void {
+    this.#outdatings++;
+    this.comparison.outdated();
   }
 
   /** Runs until the signal aborts. */
@@ -72,7 +82,7 @@ export class PublishLoop {
   async #carryOut(step: PlanStep, signal: AbortSignal): Promise<void> {
     switch (step.type) {
       case "publish":
-        return settleStep(this.#parts, step, step.units, await this.#publishUnits(step.units, signal));
+        return await this.#publishUnits(step, signal);
       case "compare":
         return await this.comparison.compare(step, signal);
       case "sidecars":
@@ -85,10 +95,26 @@ export class PublishLoop {
     }
   }
 
-  async #publishUnits(units: ReadonlySet<Unit>, signal: AbortSignal): Promise<Published> {
-    const { view, facts, plan, publisher, vet } = this.#parts;
+  /**
+   * Publishes units that the registry named. Thousands may have changed at once, so they are converted in turns of the
+   * event loop. What happens between two turns mustn't make a loss look like one that the registry named: then the rest
+   * goes back to the plan.
+   */
+  async #publishUnits(step: NamedChanges, signal: AbortSignal): Promise<void> {
+    const { view, facts, plan, publisher, share: { term }, vet } = this.#parts;
+    const outdatings = this.#outdatings;
+    const turns = new Turns();
+    const waiting = new Set(step.units);
     const converted = new Map<Unit, readonly Manifest[]>();
-    for (const unit of units) {
+    for (const unit of step.units) {
+      if (turns.isOver) {
+        await turns.next();
+        if (this.#parts.share.term !== term) return plan.failed(step, step.units, performance.now());
+        if (this.#outdatings !== outdatings || this.#isDoubtful) break;
+      }
+      waiting.delete(unit);
+      // It has changed again since, and is due at its own time.
+      if (plan.isQueued(unit)) continue;
       view.observe(unit);
       if (!isReadHere(this.#parts, unit)) continue;
       const manifests = vet(unit, view.convert(unit));
@@ -100,7 +126,17 @@ export class PublishLoop {
       facts?.published(unit);
       converted.set(unit, manifests);
     }
-    return await publisher.publishUnits(converted, view.keepsLastEndpoints, signal);
+    // Differences that nothing named are for the guard, in these units as in all others.
+    if (this.#outdatings !== outdatings) plan.compareNow();
+    else plan.later(waiting, performance.now());
+    const published = await publisher.publishUnits(converted, view.keepsLastEndpoints, signal, turns);
+    settleStep(this.#parts, step, step.units, published);
+  }
+
+  /** True while a missing instance is no evidence. */
+  get #isDoubtful(): boolean {
+    const { view, plan } = this.#parts;
+    return view.isReading || plan.isMassLoss(view.endpoints, performance.now());
   }
 
   /** When all replicas have published their shares, one of them says so. */

@@ -175,6 +175,11 @@ export class PublishPlan {
     this.#queue.putBack(units, nowMs + refusedRetryMs);
   }
 
+  /** True for a unit that changed, and that no step has taken since. */
+  isQueued(unit: Unit): boolean {
+    return this.#queue.has(unit);
+  }
+
   /** These units wait until then, unless they change before: a pod isn't known yet. */
   later(units: Iterable<Unit>, dueAtMs: number): void {
     this.#queue.putBack(units, dueAtMs);

@@ -2,9 +2,10 @@ import type { LoadedConfig } from "../config/mod.ts";
 import { withoutBookkeeping } from "../model/annotations.ts";
 import type { Manifest } from "../model/manifest.ts";
 import { createLogger } from "../runtime/log.ts";
+import { atOnce } from "../runtime/turns.ts";
 import { unlessAborted } from "../runtime/waiting.ts";
 import { InvalidRecords } from "./invalid-records.ts";
-import { offersOf, sidecarOffers } from "./offers.ts";
+import { offersOf, sidecarUnits } from "./offers.ts";
 import type { Vet } from "./offers.ts";
 import type { RegistryView, SourceContext } from "./registry.ts";
 
@@ -65,7 +66,10 @@ export async function readOnce(
     const { sidecars } = view;
     // No time has passed that a dependency could have been lost in.
     if (sidecars !== undefined) {
-      offers.push(...sidecarOffers(sidecars, sidecars.plan(0, false).upserts, takeAll));
+      const { upserts } = atOnce(sidecars.plan(0, () => false));
+      for (const [unit, manifests] of sidecarUnits(sidecars, upserts, takeAll)) {
+        for (const manifest of manifests) offers.push({ unit, manifest });
+      }
     }
     return {
       manifests: offers.map(({ manifest }) => withoutBookkeeping(manifest)),

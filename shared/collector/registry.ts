@@ -4,6 +4,7 @@ import type { FactJoin } from "../facts/fact-join.ts";
 import type { Manifest, SidecarManifest } from "../model/manifest.ts";
 import type { TraceQuestion } from "../model/trace-question.ts";
 import type { Logger } from "../runtime/log.ts";
+import type { Steps } from "../runtime/turns.ts";
 import type { CollectorStatus } from "./collector-status.ts";
 import type { InvalidRecords } from "./invalid-records.ts";
 import type { PlanTraits } from "./publish-plan.ts";
@@ -179,6 +180,14 @@ export interface ShareReader {
   knows(unit: Unit): boolean;
 }
 
+/** What is to be published of a source's Sidecars. */
+export interface SidecarPlan {
+  /** Sidecars that differ from what is known to be published. Each one is made when it is asked for. */
+  readonly upserts: Iterable<SidecarManifest>;
+  /** Sidecars to delete: their applications have been gone for long enough. */
+  readonly gone: readonly { readonly kind: "Sidecar"; readonly namespace: string; readonly name: string }[];
+}
+
 /** Resources that are published after the entries, at times of their own. The clock is passed in, milliseconds since 1970. */
 export interface SidecarStage {
   /** The unit of a Sidecar. */
@@ -187,13 +196,13 @@ export interface SidecarStage {
   adopt(manifests: Iterable<SidecarManifest>, nowMs: number): void;
   /** How long until something may have to be published; undefined: until something changes. */
   dueInMs(nowMs: number, mayRemove: boolean): number | undefined;
-  /** The resources to publish now. Without `mayRemove` no Sidecar loses a host. */
-  plan(nowMs: number, mayRemove: boolean): {
-    readonly upserts: readonly SidecarManifest[];
-    readonly gone: readonly { readonly kind: "Sidecar"; readonly namespace: string; readonly name: string }[];
-  };
-  /** To be called when the last plan was published. */
-  settle(): void;
+  /**
+   * Finds out what to publish now, in steps: there may be tens of thousands of Sidecars. `mayRemove` is asked at each
+   * step; while it is false no Sidecar loses a host. Plans must not overlap.
+   */
+  plan(nowMs: number, mayRemove: () => boolean): Steps<SidecarPlan>;
+  /** To be called when a plan was published. `refused`: units that the log refused, which the next plan has again. */
+  settle(plan: SidecarPlan, refused: ReadonlySet<Unit>): void;
   /** All Sidecars, as of the last plan. */
   manifests(): Iterable<SidecarManifest>;
 }

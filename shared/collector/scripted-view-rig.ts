@@ -1,9 +1,10 @@
 import { onTestFinished } from "vitest";
 import type { Manifest, SidecarManifest } from "../model/manifest.ts";
+import type { Steps } from "../runtime/turns.ts";
 import type { CollectorStatus } from "./collector-status.ts";
 import { service, sidecar } from "./publisher-rig.ts";
 import type { PlanTraits } from "./publish-plan.ts";
-import type { ChangeSink, RegistryKind, RegistryView, SidecarStage } from "./registry.ts";
+import type { ChangeSink, RegistryKind, RegistryView, SidecarPlan, SidecarStage } from "./registry.ts";
 import type { Unit } from "./unit.ts";
 import { RunningSource } from "./source-rig.ts";
 import type { SourceRigOptions } from "./source-rig.ts";
@@ -120,12 +121,13 @@ export class ScriptedSidecars implements SidecarStage {
     return this.#differs(mayRemove) ? 0 : undefined;
   }
 
-  plan(_nowMs: number, mayRemove: boolean) {
-    if (this.#differs(mayRemove)) {
-      this.#published = mayRemove ? this.hosts : [...new Set([...this.#published, ...this.hosts])];
+  *plan(_nowMs: number, mayRemove: () => boolean): Steps<SidecarPlan> {
+    yield;
+    if (this.#differs(mayRemove())) {
+      this.#published = mayRemove() ? this.hosts : [...new Set([...this.#published, ...this.hosts])];
     }
     const gone = this.gone.map((name) => ({ kind: "Sidecar" as const, namespace: "n", name }));
-    return { upserts: [...this.manifests()], gone };
+    return { upserts: this.manifests(), gone };
   }
 
   settle(): void {

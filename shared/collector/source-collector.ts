@@ -238,7 +238,7 @@ export class SourceCollector {
       readStarted: () => this.records.forget("reading"),
       readEnded: ({ seconds, error, differs }) => {
         this.#metrics.polled(error === undefined, seconds);
-        if (differs) this.#loop.comparison.outdated();
+        if (differs) this.#loop.outdated();
         if (error === undefined) {
           this.#plan.readEnded(this.view.endpoints, differs || this.publisher.isHolding);
         }

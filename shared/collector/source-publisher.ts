@@ -159,34 +159,45 @@ export class SourcePublisher {
       if (stays) this.#addLost(changes, subject, entry, unit);
       else this.#addMissing(changes, subject, entry, unit);
     }
-    return await this.#publish(changes, read.values(), basis, signal);
+    return await this.#publish(changes, countServiceEntries(read.values()), basis, signal);
   }
 
   /**
    * Publishes units that the registry itself named, in this order. What a unit became before and doesn't now has lost
    * its endpoints (unless `keepsMissing`); the guard isn't asked, because the registry said so. What it holds stays
-   * held. Units that this replica doesn't own are passed over.
+   * held. Units that this replica doesn't own are passed over. In turns of the event loop: a unit may be made when it is
+   * asked for.
    */
   async publishUnits(
-    units: ReadonlyMap<Unit, readonly Manifest[]>,
+    units: Iterable<readonly [Unit, readonly Manifest[]]>,
     keepsMissing: boolean,
     signal: AbortSignal,
+    turns = new Turns(),
   ): Promise<Published> {
     const { state, share } = this.#options;
+    const basis = this.#basis();
     const changes: Change[] = [];
-    const offers: Offer[] = [];
+    let offeredEntries = 0;
     for (const [unit, manifests] of units) {
-      if (!share.owns(unit)) continue;
+      if (turns.isOver) await turns.next();
       const offered = new Set<string>();
+      const isOwn = share.owns(unit);
       for (const manifest of manifests) {
+        const subject = this.#subjectOf(manifest);
+        offered.add(subject);
+        state.setUnit(subject, unit);
+        if (!isOwn) continue;
+        if (manifest.kind === "ServiceEntry") offeredEntries++;
         const specText = JSON.stringify(manifest.spec);
-        const hash = manifestHash(manifest, specText);
-        const offer = { unit, manifest, subject: this.#subjectOf(manifest), hash, specText };
-        offered.add(offer.subject);
-        offers.push(offer);
-        this.#addUpsert(changes, offer);
+        this.#addUpsert(changes, {
+          unit,
+          manifest,
+          subject,
+          hash: manifestHash(manifest, specText),
+          specText,
+        });
       }
-      if (keepsMissing) continue;
+      if (!isOwn || keepsMissing) continue;
       for (const subject of state.subjectsOf(unit)) {
         const entry = state.entries.get(subject);
         if (offered.has(subject) || entry === undefined || !this.#mayGo(entry)) continue;
@@ -194,7 +205,7 @@ export class SourcePublisher {
         this.#addMissing(changes, subject, entry, unit);
       }
     }
-    return await this.#publish(changes, offers, this.#basis(), signal);
+    return await this.#publish(changes, offeredEntries, basis, signal);
   }
 
   /** Deletes resources without endpoints (Sidecars) that the collector names; there is nothing that they could lose. */
@@ -212,7 +223,7 @@ export class SourcePublisher {
         changes.set(subject, tombstone(kind, subject, unit));
       }
     }
-    return await this.#publish([...changes.values()], [], this.#basis(), signal);
+    return await this.#publish([...changes.values()], 0, this.#basis(), signal);
   }
 
   /** Says that the source has been read and published completely. False if this replica may not say so. */
@@ -283,15 +294,18 @@ export class SourcePublisher {
     changes.push({ kind: entry.kind, subject, unit, manifest, hash: entry.contentHash, what: "created" });
   }
 
-  /** `basis`: of the moment for which the changes were made; a later term or stream must not take them. */
+  /**
+   * `offered`: how many ServiceEntries. `basis`: of the moment for which the changes were made; a later term or stream
+   * must not take them.
+   */
   async #publish(
     changes: readonly Change[],
-    offered: Iterable<Offer>,
+    offered: number,
     basis: PublishBasis,
     signal: AbortSignal,
   ): Promise<Published> {
     const { counts, refused, fenced } = await this.#sender.send(changes, basis, signal);
-    const summary = counts.summary(countServiceEntries(offered), this.#losses.subjects.size);
+    const summary = counts.summary(offered, this.#losses.subjects.size);
     return { summary, refused, fenced };
   }
 }

@@ -1,4 +1,5 @@
 import { MeshError } from "../runtime/errors.ts";
+import { Turns } from "../runtime/turns.ts";
 import { streamIdOf } from "../model/cursor.ts";
 import { subjectRoot } from "../model/subject.ts";
 import { subjectMatcher } from "./subject-matcher.ts";
@@ -28,7 +29,7 @@ const tombstoneTtlMs = 60_000;
 /**
  * The entry log inside one process, in place of NATS: for the first minute, for edge deployments and for tests.
  * Its content lives as long as the object, or longer with a journal. Readers share the stored bytes, nothing is copied
- * for them.
+ * for them. What a follower does with many messages is spread over turns of the event loop, as with a log on the network.
  */
 export class EmbeddedEntryLog implements EntryLog {
   readonly handsOnBytes = true;
@@ -145,22 +146,26 @@ export class EmbeddedEntryLog implements EntryLog {
     const snapshot = [...this.#entries.values()].filter((stored) => matches(stored.subject));
     const caughtUpAt = this.#lastSequence;
     this.#readers.add(reader);
+    let turns = new Turns();
     const stop = () => reader.wake();
     signal.addEventListener("abort", stop);
     try {
       yield { type: "reset", reason: "first read", streamId: this.#streamId };
       for (const stored of snapshot) {
+        if (turns.isOver) await turns.next();
         if (signal.aborted) return;
         yield asEvent(stored);
       }
       yield { type: "caught-up", sequence: caughtUpAt };
       while (!signal.aborted && !this.#closed) {
         for (const stored of reader.take()) {
+          if (turns.isOver) await turns.next();
           if (signal.aborted) return;
           yield asEvent(stored);
         }
         // Whoever stopped while the last event was being looked at found nobody to wake.
         if (!signal.aborted && !this.#closed) await reader.more();
+        turns = new Turns();
       }
     } finally {
       signal.removeEventListener("abort", stop);

@@ -35,3 +35,21 @@ export class Turns {
     this.#endMs = performance.now() + this.#turnMs;
   }
 }
+
+/** Long work in short steps: before each one its caller may do something else. It returns its result. */
+export type Steps<Result> = Generator<undefined, Result, undefined>;
+
+/** Carries out long work in turns of the event loop. */
+export async function inTurns<Result>(steps: Steps<Result>, turns: Turns): Promise<Result> {
+  for (let step = steps.next();; step = steps.next()) {
+    if (step.done === true) return step.value;
+    if (turns.isOver) await turns.next();
+  }
+}
+
+/** Carries out long work in this turn of the event loop. */
+export function atOnce<Result>(steps: Steps<Result>): Result {
+  for (let step = steps.next();; step = steps.next()) {
+    if (step.done === true) return step.value;
+  }
+}

@@ -9,6 +9,7 @@ import type { DubboUrl } from "../../shared/dubbo/conversion/dubbo-url.ts";
 import { parseDubboUrl } from "../../shared/dubbo/conversion/parse-dubbo-url.ts";
 import type { ServiceEntryManifest } from "../../shared/model/manifest.ts";
 import { decodeServiceInfo } from "../../shared/nacos/wire/service-info.ts";
+import { atOnce } from "../../shared/runtime/turns.ts";
 
 /*
  * Dubbo's services become the same entries, with the same hosts, whichever registry they are in. What real applications
@@ -75,7 +76,8 @@ function ofNacos(records: readonly NacosServiceRecord[]) {
   rig.put(...records);
   const entries = rig.entries();
   expect(rig.reports).toEqual([]);
-  return { entries, consumers: rig.catalogue.sidecars?.plan(1_000_000, true).upserts };
+  const plan = rig.catalogue.sidecars?.plan(1_000_000, () => true);
+  return { entries, consumers: plan && [...atOnce(plan).upserts] };
 }
 
 /** All but the name of the registry. */

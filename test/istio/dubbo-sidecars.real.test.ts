@@ -11,6 +11,7 @@ import { loadConfig } from "../../shared/config/mod.ts";
 import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";
 import type { ServiceEntryManifest } from "../../shared/model/manifest.ts";
 import { createLogger } from "../../shared/runtime/log.ts";
+import { atOnce } from "../../shared/runtime/turns.ts";
 import { requireReal } from "../servers/find.ts";
 import { startIstiod } from "../servers/istiod.ts";
 import type { Istiod } from "../servers/istiod.ts";
@@ -58,10 +59,10 @@ describe.each(["latest", "1.22"] as const)("Dubbo Sidecars in istiod %s", (versi
   }
 
   async function publishChanges(): Promise<void> {
-    const { upserts, gone } = sidecars.plan(Date.now(), true);
-    expect(gone).toEqual([]);
-    await publisher.publishChanges(upserts);
-    sidecars.settle();
+    const plan = atOnce(sidecars.plan(Date.now(), () => true));
+    expect(plan.gone).toEqual([]);
+    await publisher.publishChanges([...plan.upserts]);
+    sidecars.settle(plan, new Set());
   }
 
   /** A proxy of a pod with that label; answers the Dubbo hosts that istiod shows to it. */
@@ -88,9 +89,9 @@ describe.each(["latest", "1.22"] as const)("Dubbo Sidecars in istiod %s", (versi
     publisher = stack.use(await PublisherRig.start({ registry: "zookeeper", entryLog, guard }));
     service(orders, ["shop"], ["web"]);
     service(stock, ["shop"], []);
-    sidecars.plan(Date.now(), true);
+    const plan = atOnce(sidecars.plan(Date.now(), () => true));
     await publisher.publishAll([entry(orders, 1), entry(stock, 2), ...sidecars.manifests()]);
-    sidecars.settle();
+    sidecars.settle(plan, new Set());
 
     const listen = { mcp: { serverUrl: "xds://127.0.0.1:0" }, http: { address: "127.0.0.1:0" } };
     const loaded = loadConfig(JSON.stringify(listen), { env: {}, fileName: "of the test" });

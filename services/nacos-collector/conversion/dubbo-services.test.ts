@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Manifest } from "../../../shared/model/manifest.ts";
 import type { NacosInstance } from "../../../shared/nacos/nacos.ts";
+import { atOnce } from "../../../shared/runtime/turns.ts";
 import { CatalogueRig, instance, record } from "./conversion-rig.ts";
 
 function provider(at: string, metadata: Record<string, string> = {}, fields: Partial<NacosInstance> = {}) {
@@ -24,7 +25,8 @@ const name = "providers:a.Order::";
 /** Sidecars as of now. */
 function sidecars(rig: CatalogueRig): Manifest[] {
   rig.manifests();
-  return [...rig.catalogue.sidecars?.plan(1_000_000, true).upserts ?? []];
+  const plan = rig.catalogue.sidecars?.plan(1_000_000, () => true);
+  return plan === undefined ? [] : [...atOnce(plan).upserts];
 }
 
 describe("an interface", () => {

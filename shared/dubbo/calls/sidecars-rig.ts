@@ -1,13 +1,21 @@
+import type { SidecarPlan } from "../../collector/registry.ts";
+import type { Unit } from "../../collector/unit.ts";
 import type { SidecarManifest } from "../../model/manifest.ts";
+import { atOnce } from "../../runtime/turns.ts";
 import { CallModel } from "./call-model.ts";
 import { Sidecars } from "./sidecars.ts";
-import type { SidecarPlan } from "./sidecars.ts";
 import type { SidecarRules } from "./sidecars-manifest.ts";
 
 /** Milliseconds. */
 export const hourMs = 3_600_000;
 /** When a bench begins, in milliseconds since 1970. */
 export const startMs = Date.parse("2026-01-01T00:00:00Z");
+
+/** A plan as the collector publishes it. */
+export interface PublishedPlan {
+  readonly upserts: readonly SidecarManifest[];
+  readonly gone: SidecarPlan["gone"];
+}
 
 /** Sidecars over a model in which each interface has one service of the same name and the host `<name>.dubbo`. */
 export class Bench {
@@ -38,11 +46,18 @@ export class Bench {
     this.sidecars.changed(this.model.update(key, services));
   }
 
-  /** Plans, and takes the plan for published. */
-  publish(mayRemove = true): SidecarPlan {
-    const plan = this.sidecars.plan(this.nowMs, mayRemove);
-    this.sidecars.settle();
-    return plan;
+  /** Plans, and takes the plan for published, but for what the log refused. */
+  publish(mayRemove = true, refused: ReadonlySet<Unit> = new Set()): PublishedPlan {
+    const plan = atOnce(this.sidecars.plan(this.nowMs, () => mayRemove));
+    const published = { upserts: [...plan.upserts], gone: plan.gone };
+    this.sidecars.settle(plan, refused);
+    return published;
+  }
+
+  /** Plans, and takes nothing for published. */
+  plan(): PublishedPlan {
+    const { upserts, gone } = atOnce(this.sidecars.plan(this.nowMs, () => true));
+    return { upserts: [...upserts], gone };
   }
 
   dueInMs(mayRemove = true): number | undefined {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { atOnce } from "../../runtime/turns.ts";
 import { Bench, hourMs, startMs } from "./sidecars-rig.ts";
 
 describe("Sidecars of both profiles", () => {
@@ -52,14 +53,65 @@ describe("Sidecars of both profiles", () => {
   it("are planned again until they are published", () => {
     const bench = new Bench({ trimIntervalMs: 0 });
     bench.service("a.A", ["p"], ["web"]);
-    const plan = bench.sidecars.plan(bench.nowMs, true);
-    expect(bench.sidecars.plan(bench.nowMs, true)).toEqual(plan);
-    bench.sidecars.settle();
+    const plan = bench.plan();
+    expect(bench.publish()).toEqual(plan);
     bench.service("a.A", [], []);
-    expect(bench.sidecars.plan(bench.nowMs, true).gone.length).toBe(2);
-    expect(bench.sidecars.plan(bench.nowMs, true).gone.length).toBe(2);
+    expect(bench.plan().gone.length).toBe(2);
+    expect(bench.plan().gone.length).toBe(2);
     bench.service("a.A", ["p"], ["web"]);
-    expect(bench.sidecars.plan(bench.nowMs, true)).toMatchObject({ upserts: [{}, {}], gone: [] });
+    expect(bench.plan()).toMatchObject({ upserts: [{}, {}], gone: [] });
+  });
+
+  it("are planned again where the log refused them", () => {
+    const bench = new Bench();
+    bench.service("a.A", ["p"], ["web"]);
+    const [refused] = bench.plan().upserts;
+    const unit = bench.sidecars.unitOf(refused?.metadata.name ?? "");
+    expect(bench.publish(true, new Set([unit])).upserts).toHaveLength(2);
+    expect(bench.dueInMs()).toBe(1_000);
+    expect(bench.publish().upserts).toEqual([refused]);
+    expect(bench.publish().upserts).toEqual([]);
+  });
+
+  it("are planned in a step for each application", () => {
+    const bench = new Bench();
+    bench.service("a.A", ["p"], ["web", "shop", "mail"]);
+    const steps = bench.sidecars.plan(bench.nowMs, () => true);
+    expect(Array.from({ length: 5 }, () => steps.next().done)).toEqual([false, false, false, false, true]);
+  });
+
+  it("follow what changes between two steps, and drop nothing once that is no evidence any more", () => {
+    const bench = new Bench({ trimIntervalMs: 0 });
+    bench.service("a.A", ["p"], ["web"]);
+    bench.service("b.B", ["p"], ["web"]);
+    bench.publish();
+    bench.service("a.A", ["p"], ["mail", "web"]);
+    let mayRemove = true;
+    const steps = bench.sidecars.plan(bench.nowMs, () => mayRemove);
+    steps.next();
+    bench.service("a.A", ["p"], ["mail"]);
+    bench.service("c.C", ["p"], ["mail", "shop"]);
+    mayRemove = false;
+    const plan = atOnce(steps);
+    bench.sidecars.settle(plan, new Set());
+    expect(bench.hosts).toMatchObject({
+      mail: ["*/a.a.dubbo", "*/c.c.dubbo"],
+      shop: ["*/c.c.dubbo"],
+      web: ["*/a.a.dubbo", "*/b.b.dubbo"],
+    });
+    bench.publish();
+    expect(bench.hosts["web"]).toEqual(["*/b.b.dubbo"]);
+  });
+
+  it("keep for the next plan what is found on the stream while one is published", () => {
+    const first = new Bench();
+    first.service("a.A", ["p"], ["web"]);
+    first.publish();
+    const bench = new Bench({ namespace: "elsewhere" });
+    const plan = atOnce(bench.sidecars.plan(bench.nowMs, () => true));
+    bench.sidecars.adopt(first.sidecars.manifests(), bench.nowMs);
+    bench.sidecars.settle(plan, new Set());
+    expect(bench.publish().gone).toHaveLength(2);
   });
 
   it("are deleted where the configuration would not make them any more", () => {

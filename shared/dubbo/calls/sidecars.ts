@@ -1,17 +1,11 @@
-import type { SidecarStage } from "../../collector/registry.ts";
+import type { SidecarPlan, SidecarStage } from "../../collector/registry.ts";
 import type { Unit } from "../../collector/unit.ts";
 import { sidecarApplication, sidecarName } from "../dubbo-sidecar.ts";
 import type { SidecarManifest } from "../../model/manifest.ts";
+import type { Steps } from "../../runtime/turns.ts";
 import type { CallModel } from "./call-model.ts";
 import { isDependency, isSelectable, readSidecar, sidecarManifest } from "./sidecars-manifest.ts";
 import type { PublishedSidecar, SidecarRules } from "./sidecars-manifest.ts";
-
-/** What is to be published now. */
-export interface SidecarPlan {
-  readonly upserts: readonly SidecarManifest[];
-  /** Sidecars to delete: their applications have been gone for the trim interval. */
-  readonly gone: readonly { readonly kind: "Sidecar"; readonly namespace: string; readonly name: string }[];
-}
 
 /** Between two plans, as in slime: changes come at once and then bundled. */
 const minIntervalMs = 1_000;
@@ -81,7 +75,7 @@ export class Sidecars implements SidecarStage {
 
   /**
    * How long until there may be something to plan, in milliseconds (0: now); undefined if only a change can bring
-   * something. `mayRemove` as for {@link plan}.
+   * something. `mayRemove` as what {@link plan} asks for.
    */
   dueInMs(nowMs: number, mayRemove: boolean): number | undefined {
     let waitMs = Number.POSITIVE_INFINITY;
@@ -96,36 +90,50 @@ export class Sidecars implements SidecarStage {
 
   /**
    * Decides what to publish now: everything that isn't known to be published ({@link settle}). The model must be
-   * complete. Without `mayRemove` losses are noted, but nothing is dropped: while the registry can't be reached, or
-   * the mass-deletion guard holds something, what is missing is no evidence.
+   * complete. While `mayRemove` is false losses are noted, but nothing is dropped: while the registry can't be reached,
+   * or the mass-deletion guard holds something, what is missing is no evidence.
+   *
+   * An application that changes between two steps is looked at again, by this plan or the next one: each Sidecar is that
+   * of one moment.
    */
-  plan(nowMs: number, mayRemove: boolean): SidecarPlan {
+  *plan(nowMs: number, mayRemove: () => boolean): Steps<SidecarPlan> {
     this.#plannedAtMs = nowMs;
-    if (mayRemove) {
+    if (mayRemove()) {
       for (const [application, dropAtMs] of this.#dropAtMs) {
         if (dropAtMs <= nowMs) this.#changed.add(application);
       }
     }
-    for (const application of this.#changed) this.#review(application, nowMs, mayRemove);
-    this.#changed.clear();
-    const upserts: SidecarManifest[] = [];
-    for (const application of this.#pending) {
-      const published = this.#published.get(application);
-      if (published !== undefined) upserts.push(sidecarManifest(application, published, this.#rules));
+    for (const application of this.#changed) {
+      yield;
+      this.#changed.delete(application);
+      this.#review(application, nowMs, mayRemove());
     }
-    return { upserts, gone: [...this.#pendingGone.values()] };
+    return { upserts: this.#pendingManifests(), gone: [...this.#pendingGone.values()] };
   }
 
-  /** To be called when the last plan was published. */
-  settle(): void {
-    this.#pending.clear();
-    this.#pendingGone.clear();
+  /** Takes a plan for published, but for what the log refused. What changed since it was made stays to be planned. */
+  settle({ gone }: SidecarPlan, refused: ReadonlySet<Unit>): void {
+    for (const application of this.#pending) {
+      const unit = this.unitOf(sidecarName(application, this.#rules.profile));
+      if (!refused.has(unit)) this.#pending.delete(application);
+    }
+    for (const sidecar of gone) {
+      const key = `${sidecar.namespace}/${sidecar.name}`;
+      if (this.#pendingGone.get(key) === sidecar) this.#pendingGone.delete(key);
+    }
   }
 
   /** The Sidecars of all applications as of the last plan, for a complete comparison. */
   *manifests(): Iterable<SidecarManifest> {
     for (const [application, published] of this.#published) {
       yield sidecarManifest(application, published, this.#rules);
+    }
+  }
+
+  *#pendingManifests(): Iterable<SidecarManifest> {
+    for (const application of this.#pending) {
+      const published = this.#published.get(application);
+      if (published !== undefined) yield sidecarManifest(application, published, this.#rules);
     }
   }
 
