@@ -50,6 +50,7 @@ describe.concurrent("Replicas of a collector", { timeout: 60_000 }, () => {
     await expect.poll(async () => new Set(Object.values(await first.endpoints())), soon).toEqual(
       new Set(["1 2 3"]),
     );
+    await expect.poll(() => writes.length, soon).toBeGreaterThanOrEqual(120);
     const changes = writes.slice(60);
     expect(changes).toHaveLength(60);
     const shares = Map.groupBy(changes, ({ member }) => member);
@@ -61,6 +62,7 @@ describe.concurrent("Replicas of a collector", { timeout: 60_000 }, () => {
     await expect.poll(async () => new Set(Object.values(await first.endpoints())), soon).toEqual(
       new Set(["2 3"]),
     );
+    await expect.poll(() => writes.length, soon).toBeGreaterThanOrEqual(180);
     expect(writes.slice(120)).toHaveLength(60);
     expect(Map.groupBy(writes.slice(120), ({ member }) => member).size).toBe(2);
     stop.abort();
