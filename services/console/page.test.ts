@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { DependencyNode } from "../../shared/api/dependencies.ts";
 import type { ServiceRow } from "../../shared/api/services.ts";
+import { layoutOf } from "./page/graph-layout.ts";
 import { EventParser } from "./page/event-parser.ts";
 import { linkTo, routeOf, viewNames } from "./page/route.ts";
 import { filtered, sorted, windowOf } from "./page/rows.ts";
@@ -82,5 +84,28 @@ test("events are read however the stream is cut", () => {
     const places = [0, ...cuts.toSorted((a, b) => a - b), text.length];
     const pieces = places.slice(1).map((end, index) => text.slice(places[index], end));
     expect(pieces.flatMap((piece) => parser.push(piece))).toEqual(whole);
+  }));
+});
+
+test("no two nodes of a graph stand in one place, and callers stand beside what they call", () => {
+  const node = (id: string, kind: DependencyNode["kind"], hop: number): DependencyNode => (
+    { id, kind, name: id, service: null, hop, providers: 0, consumers: 0 }
+  );
+  const nodes = fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 1, max: 10 })), { maxLength: 60 });
+  fc.assert(fc.property(nodes, (some) => {
+    const all = [
+      node("asked", "service", 0),
+      ...some.map(([isService, hop], index) =>
+        node(String(index), isService ? "service" : "application", hop)
+      ),
+    ].sort((a, b) => a.hop - b.hop);
+    const edges = all.slice(1).map(({ id }) => ({ from: id, to: "asked" }));
+    const { placed, width, height } = layoutOf(all, edges);
+    expect(new Set(Array.from(placed.values(), ({ x, y }) => `${x} ${y}`)).size).toBe(all.length);
+    expect(placed.get("asked")).toMatchObject({ x: 0, y: 0 });
+    for (const { x, y, node: { id, hop } } of placed.values()) {
+      expect(x + 1 <= width && y + 1 <= height, id).toBe(true);
+      for (const other of placed.values()) if (other.node.hop < hop) expect(other.x).toBeLessThan(x);
+    }
   }));
 });

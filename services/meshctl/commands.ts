@@ -12,6 +12,7 @@ import { nacosCommand } from "./commands/nacos-dump.ts";
 import { changesCommand } from "./commands/state/changes.ts";
 import { clientsCommand } from "./commands/state/clients.ts";
 import { conflictsCommand } from "./commands/state/conflicts.ts";
+import { dependenciesCommand } from "./commands/state/dependencies.ts";
 import { describeCommand } from "./commands/state/describe.ts";
 import { diffCommand } from "./commands/state/diff.ts";
 import { doctorCommand } from "./commands/state/doctor.ts";
@@ -33,6 +34,7 @@ const commands: readonly Command[] = [
   changesCommand,
   historyCommand,
   diffCommand,
+  dependenciesCommand,
   watchCommand,
   tapCommand,
   sourcesCommand,

@@ -40,6 +40,7 @@ describe.skipIf(skipWithoutBrowser())("the console", () => {
     ["#/services", "shop/both"],
     ["#/service?name=shop%2Fboth", "10.0.0.2"],
     ["#/trace?text=10.0.0.7", "shop/orders is on the stream."],
+    ["#/dependencies", "Called by the most applications"],
     ["#/clients", "up to date"],
     ["#/problems", "both.shop"],
     ["#/release?source=eureka", "Nothing is held back."],

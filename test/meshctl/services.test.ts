@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { Trace } from "../../shared/api/trace.ts";
 import { recordOf, startApi } from "../../services/aggregator/api/api-rig.ts";
+import { sidecarRecord } from "../../services/aggregator/dependencies/sidecar-rig.ts";
 import { run } from "../../services/meshctl/meshctl-rig.ts";
 
 describe("commands that ask the API", () => {
@@ -36,6 +37,45 @@ describe("commands that ask the API", () => {
     const { code, out } = await run("get", "rejections", "--api", api);
     expect(code).toBe(0);
     expect(out).toMatch(/^shop\/bad +eureka +nothing +\w+ +\S/m);
+  });
+
+  test("get actions: who released what; 3 if nobody did", async () => {
+    expect(await run("get", "actions", "--api", api)).toMatchObject({
+      code: 3,
+      err: expect.stringContaining("nobody has released"),
+    });
+    await fetch(`${api}/meshregistry/collectors/eureka/held/release`, { method: "POST" });
+    await expect.poll(async () => (await run("get", "actions", "--api", api)).out)
+      .toMatch(/127\.0\.0\.1:\d+ +release +eureka +0 resources held/);
+  });
+
+  test("dependencies: what depends on a service, hop by hop; 3 if nothing does", async () => {
+    const { url } = await startApi([
+      recordOf("stock", { endpointLabels: { application: "depot" } }),
+      sidecarRecord("till", ["stock.shop"]),
+    ]);
+    const { code, out } = await run("dependencies", "stock", "--api", url);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^HOP +KIND +NAME +PROVIDERS +CALLED BY\n1 +application +till +(- +)?0$/m);
+    const needs = await run(
+      "dependencies",
+      "--application",
+      "till",
+      "--direction",
+      "dependencies",
+      "--api",
+      url,
+    );
+    expect(needs.out).toMatch(/^1 +service +stock +1 +1$/m);
+    expect((await run("dependencies", "--api", url)).out).toMatch(/application +depot/);
+    expect(await run("dependencies", "--application", "till", "--api", url)).toMatchObject({
+      code: 3,
+      err: expect.stringContaining("nothing is known to depend on it"),
+    });
+    expect(await run("dependencies", "stock", "--api", api)).toMatchObject({ code: 1 });
+    expect(await run("dependencies", "stock", "--hops", "99", "--api", url)).toMatchObject({ code: 1 });
+    expect(await run("dependencies", "stock", "--direction", "up", "--api", url)).toMatchObject({ code: 2 });
+    expect(await run("dependencies", "a", "--application", "b", "--api", url)).toMatchObject({ code: 2 });
   });
 
   test("describe: endpoints with their source, records, conflicts", async () => {

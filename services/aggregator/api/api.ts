@@ -4,6 +4,7 @@ import { compress } from "hono/compress";
 import { etag } from "hono/etag";
 import { z } from "zod";
 import { ActionList, HeldPreview } from "../../../shared/api/actions.ts";
+import { Dependencies } from "../../../shared/api/dependencies.ts";
 import { History, ServiceDiff } from "../../../shared/api/history.ts";
 import { ChangePage, MomentDiff, ServiceMoment } from "../../../shared/api/moments.ts";
 import { ServiceDetail, ServicePage } from "../../../shared/api/services.ts";
@@ -19,6 +20,8 @@ import { reasonHelp } from "../../../shared/api/reason-help.ts";
 import { reasonLink, reasons } from "../../../shared/api/reasons.ts";
 import type { ReasonCode } from "../../../shared/api/reasons.ts";
 import { ReasonList, Trace } from "../../../shared/api/trace.ts";
+import { dependenciesOf, DependencyQuery } from "../dependencies/dependencies.ts";
+import { GraphReader } from "../dependencies/read-graph.ts";
 import { diffOf, DiffQuery, historyOf } from "../history/history-answers.ts";
 import {
   changesOf,
@@ -63,6 +66,7 @@ export function apiOperations(options: ApiOptions): readonly Operation[] {
   const searches = new AtMost(maxSearches, "searches");
   const traces = new AtMost(maxTraces, "traces");
   const previews = new AtMost(maxPreviews, "previews");
+  const calls = new GraphReader(options.cache);
   return [
     operation({
       path: "/overview",
@@ -158,6 +162,15 @@ export function apiOperations(options: ApiOptions): readonly Operation[] {
         const question = questionIn(query);
         return await traces.run(() => trace(question, options));
       },
+    }),
+    operation({
+      path: "/dependencies",
+      id: "dependencies",
+      summary:
+        "What breaks if an application or a service goes, or what it needs; without one, the most called",
+      query: DependencyQuery,
+      answer: Dependencies,
+      handle: ({ query }) => dependenciesOf(query, calls),
     }),
     operation({
       path: "/reasons",

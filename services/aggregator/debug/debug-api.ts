@@ -160,6 +160,7 @@ const pageDescriptions: PageDescriptions = new Map([
   ["/api/v1/services", "what clients get, page by page; ?q=, ?ip=, ?host=, ?application=, ?label="],
   ["/api/v1/services/*", "one service: endpoints, records of each source, who has which version"],
   ["/api/v1/trace", "why something is or isn't in the mesh; ?instance=, ?host=, ?service=, ?application="],
+  ["/api/v1/dependencies", "what breaks if something goes; ?application=, ?service=, ?direction=, ?hops="],
   ["/api/v1/reasons", "the reason codes, and how to mend each"],
   ["/api/v1/events", "what happens, as server-sent events"],
   ["/api/v1/sources", "the sources and their collectors"],

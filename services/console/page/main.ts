@@ -2,6 +2,7 @@ import { h, render } from "preact";
 import type { ComponentChild } from "preact";
 import { setToken } from "./api.ts";
 import { clientsView } from "./clients.ts";
+import { dependenciesView } from "./dependencies.ts";
 import { dryRunView } from "./dry-run.ts";
 import { overviewView } from "./overview.ts";
 import { openPalette, palette } from "./palette.ts";
@@ -17,7 +18,15 @@ import { traceView } from "./trace.ts";
 import { dot, fieldOf } from "./ui.ts";
 import type { Tone } from "./ui.ts";
 
-const tabs: readonly ViewName[] = ["overview", "services", "trace", "clients", "problems", "dryrun"];
+const tabs: readonly ViewName[] = [
+  "overview",
+  "services",
+  "trace",
+  "dependencies",
+  "clients",
+  "problems",
+  "dryrun",
+];
 /** Views that stand below a tab. */
 const tabOf: Partial<Readonly<Record<ViewName, ViewName>>> = { service: "services", release: "problems" };
 const liveTones: Readonly<Record<typeof known.live, Tone>> = {
@@ -108,6 +117,8 @@ function viewOf({ view, parameters }: Route): ComponentChild {
       return serviceView(parameters);
     case "trace":
       return traceView(parameters);
+    case "dependencies":
+      return dependenciesView(parameters);
     case "clients":
       return clientsView();
     case "problems":

@@ -19,7 +19,15 @@ interface Choice {
   readonly href: string;
 }
 
-const views: readonly ViewName[] = ["overview", "services", "trace", "clients", "problems", "dryrun"];
+const views: readonly ViewName[] = [
+  "overview",
+  "services",
+  "trace",
+  "dependencies",
+  "clients",
+  "problems",
+  "dryrun",
+];
 
 /** Opens the dialog that finds services and views, and starts traces. */
 export function openPalette(): void {

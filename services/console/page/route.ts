@@ -4,6 +4,7 @@ export const viewNames = [
   "services",
   "service",
   "trace",
+  "dependencies",
   "clients",
   "problems",
   "release",

@@ -35,6 +35,7 @@ export function serviceView(parameters: Readonly<Record<string, string>>): Compo
         badge(texts.services.flags[flag], flag === "rejected" ? "problem" : "note")
       ),
       h("a", { class: "button", href: linkTo("trace", { by: "service", text: name }) }, words.trace),
+      h("a", { class: "button", href: linkTo("dependencies", { by: "service", name }) }, words.dependants),
     ),
     answer === undefined ? pending(error) : detail(answer),
     h("div", { class: "stack after" }, historySection(path, name, parameters)),
