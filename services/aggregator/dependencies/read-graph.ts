@@ -53,13 +53,16 @@ export class GraphReader {
   async #make(): Promise<CallGraph> {
     const of = this.#state;
     const turns = new Turns(turnMs);
+    // Between two turns the cache changes.
+    const entries = [...this.#cache.allShown("ServiceEntry", CatalogueView.everything)];
+    const sidecars = [...this.#cache.allShown("Sidecar", CatalogueView.everything)];
     const services: GraphService[] = [];
-    for (const resource of [...this.#cache.allShown("ServiceEntry", CatalogueView.everything)]) {
+    for (const resource of entries) {
       if (turns.isOver) await turns.next();
       services.push(this.#serviceIn(resource));
     }
     const callers: GraphCaller[] = [];
-    for (const resource of [...this.#cache.allShown("Sidecar", CatalogueView.everything)]) {
+    for (const resource of sidecars) {
       if (turns.isOver) await turns.next();
       const caller = this.#callerIn(resource);
       if (caller !== undefined) callers.push(caller);
