@@ -20,6 +20,12 @@ export const nacosFaults: readonly Mutation[] = [
     replace: "} else if (isIncomplete) {",
   },
   {
+    what: "what the query about another instance lacks is gone at once",
+    file: belief,
+    find: "if (answer.invalid.length > 0 || !this.#breaksAtRestart)",
+    replace: "if (answer.invalid.length > 0)",
+  },
+  {
     what: "time goes backwards when the connection moves",
     file: belief,
     find: "const isOtherServer = by.server !== this.#server;",

@@ -291,6 +291,11 @@ test("while some instances can't be read, a missing one may be among them", () =
   expect(on.dueIn).toBe(9);
   on.belief.postpone(on.nowMs + 10_000);
   expect(on.after(10).answered(["1"], { invalid })).toEqual(["1"]);
+  // Another one that an answer lacks may be among the unreadable ones, too.
+  on.after(600).told(["1", "2"]);
+  on.told(["1"], { invalid });
+  expect(on.after(10).answered([], { invalid: [...invalid, "instance 2 of 2: no object"] })).toEqual(["1"]);
+  expect(on.after(10).answered([])).toEqual([]);
 });
 
 describe("where a server may be started anew unnoticed", () => {
@@ -302,6 +307,20 @@ describe("where a server may be started anew unnoticed", () => {
     expect(on.after(9).told(["1", "3"])).toEqual(["1", "2", "3"]);
     expect(on.dueIn).toBe(10);
     expect(on.after(10).answered(["1", "3"])).toEqual(["1", "3"]);
+  });
+
+  test("what the confirmation itself lacks is in doubt like any other", () => {
+    const on = new Believing().poll();
+    on.told(["1", "2", "3"]);
+    on.after(600).told(["1", "2"]);
+    // It was started anew just before it was asked about 3.
+    expect(on.after(10).answered([])).toEqual(["1", "2"]);
+    expect(on.dueIn).toBe(10);
+    expect(on.after(1).told(["1", "2"])).toEqual(["1", "2"]);
+    expect(on.dueIn).toBeUndefined();
+    on.told(["1"]);
+    expect(on.after(10).answered([])).toEqual(["1"]);
+    expect(on.after(10).answered([])).toEqual([]);
   });
 
   test("and what is back is back at once", () => {

@@ -59,7 +59,8 @@ interface Before {
  *   server may not have heard of the change: time doesn't go backwards because the connection moved.
  * - While a list has unreadable instances, a missing one may be among them: it is in doubt, too.
  * - While polling, nothing shows that the server was started anew between two answers. A missing instance is in doubt
- *   for {@link BeliefTimes.spreadMs}: providers that beat over HTTP have registered again by then.
+ *   for {@link BeliefTimes.spreadMs}: providers that beat over HTTP have registered again by then. So is one that only
+ *   the query about another one lacks.
  * - Under the protection threshold a server calls all instances healthy. Then an instance is as healthy as it was.
  */
 export class ServiceBelief {
@@ -68,6 +69,8 @@ export class ServiceBelief {
   #instances: readonly NacosInstance[] = [];
   #said: readonly NacosInstance[] = [];
   #connection: number | undefined;
+  /** See {@link HeardBy.breaksAtRestart}. */
+  #breaksAtRestart = true;
   /** Who told of the service last. */
   #server: string | undefined;
   #invalid: readonly string[] = [];
@@ -125,6 +128,7 @@ export class ServiceBelief {
     this.#forgetOld(nowMs);
     if (!isNewConnection && hasNew(heard, this.#said)) this.#grewAtMs = nowMs;
     this.#connection = by.number;
+    this.#breaksAtRestart = by.breaksAtRestart;
     const isOtherServer = by.server !== this.#server;
     this.#server = by.server;
     const isIncomplete = snapshot.invalid.length > 0;
@@ -138,13 +142,15 @@ export class ServiceBelief {
 
   /**
    * Takes the answer of a query that was made because of {@link dueMs}: what it says of the doubts that are due is true.
-   * One of another connection says nothing. Returns true if that changes what is believed.
+   * What it lacks beside them is in doubt as in a snapshot. One of another connection says nothing. Returns true if that
+   * changes what is believed.
    */
   confirm(answer: ServiceSnapshot, nowMs: number): boolean {
     if (answer.connection !== this.#connection) return false;
     const heard = this.#withKnownHealth(answer);
     const doubts = new Map<string, Doubt>();
     for (const [key, doubt] of this.#doubts) if (doubt.dueMs > nowMs) doubts.set(key, doubt);
+    if (answer.invalid.length > 0 || !this.#breaksAtRestart) this.#doubtFurther(heard, doubts, nowMs);
     this.#said = heard;
     const isNoted = this.#note(answer);
     return this.#believe(heard, doubts, nowMs) || isNoted;
@@ -198,6 +204,17 @@ export class ServiceBelief {
       }
     }
     return doubts;
+  }
+
+  /** Adds the instances that an answer lacks and that weren't in doubt so far. */
+  #doubtFurther(heard: readonly NacosInstance[], doubts: Map<string, Doubt>, nowMs: number): void {
+    const { settleMs, spreadMs } = this.#times;
+    const told = byKey(heard);
+    for (const one of this.#instances) {
+      const key = instanceKey(one);
+      if (told.has(key) || this.#doubts.has(key)) continue;
+      doubts.set(key, { said: undefined, dueMs: nowMs + spreadMs, latestMs: nowMs + longestSettles * settleMs });
+    }
   }
 
   /** Believes what was heard, but for the doubts. `nowMs`: what changes is remembered for the other servers. */
