@@ -77,6 +77,49 @@ test("a new service is seen by the next list but one at the latest (higress#787)
   }
 });
 
+test("services that the configuration leaves out are never subscribed to", async () => {
+  const server = await startServer();
+  server.registry.addNamespace("4f2c", "dev");
+  const [dev, hidden] = [{ ...orders, namespace: "4f2c" }, { name: "hidden" }];
+  server.registry.setInstances(dev, [at(1)]);
+  for (const service of [orders, hidden, { ...hidden, namespace: "4f2c" }]) {
+    server.registry.setInstances(service, [at(2)]);
+  }
+  server.registry.setInstances({ name: "orders-old", group: "legacy" }, [at(3)]);
+  const rig = await CollectorRig.start([server], {
+    source: {
+      allNamespaces: true,
+      includeServices: [{ service: "orders*" }],
+      excludeServices: [{ namespace: "public", group: "DEFAULT_GROUP" }, { service: "*-ancient" }],
+    },
+  });
+  await rig.publishes({ orders: "1", "orders-old": "3" });
+  // What comes later is left out, too.
+  server.registry.setInstances({ name: "orders-ancient" }, [at(4)]);
+  server.registry.setInstances({ name: "orders-new", group: "legacy" }, [at(5)]);
+  await rig.publishes({ orders: "1", "orders-old": "3", "orders-new": "5" });
+  const subscribed = server.connections.map(({ subscriptions }) => subscriptions);
+  expect(subscribed.toSorted()).toEqual([1, 2]);
+});
+
+test("a service keeps its last instance with enableEmptyProtection, and has the next one", async () => {
+  const server = await startServer();
+  server.registry.setInstances(orders, [at(1), at(2)]);
+  server.registry.setInstances({ name: "users" }, [at(3)]);
+  const rig = await CollectorRig.start([server], { source: { enableEmptyProtection: true } });
+  await rig.publishes({ orders: "1 2", users: "3" });
+  server.registry.setInstances(orders, [at(2)]);
+  await rig.publishes({ orders: "2", users: "3" });
+  server.registry.setInstances(orders, []);
+  server.registry.setInstances({ name: "users" }, [at(4)]);
+  await rig.publishes({ orders: "2", users: "4" });
+  await rig.until(() => rig.collector.view.isEmpty("service/orders"));
+  server.registry.setInstances({ name: "users" }, [at(5)]);
+  await rig.publishes({ orders: "2", users: "5" });
+  server.registry.setInstances(orders, [at(6)]);
+  await rig.publishes({ orders: "6", users: "5" });
+});
+
 test("names in Chinese are read from old servers, and named where a newer one refuses them", async () => {
   const server = await startServer({ version: "1.4.6" });
   server.registry.setInstances({ name: "订单服务", group: "电商" }, [at(1)]);

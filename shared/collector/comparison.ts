@@ -65,7 +65,7 @@ export class Comparison {
       return;
     }
     this.#disturbed = 0;
-    const hasReadAll = !this.#hasUnread();
+    const hasReadAll = view.isPartial !== true && !this.#hasUnread();
     facts?.allPublished();
     const isMassLoss = publishPlan.isMassLoss(view.endpoints, performance.now());
     const keepsMissing = keptMissing || this.#keepsMissing;

@@ -1,5 +1,6 @@
 import type { Manifest } from "../model/manifest.ts";
 import type { Logger } from "../runtime/log.ts";
+import type { PreparedOffer } from "./offers.ts";
 import { mergeHeld } from "./merge-held.ts";
 import { readManifest } from "./published-entry.ts";
 import type { PublishedState } from "./published-state.ts";
@@ -50,13 +51,18 @@ export class HeldLosses {
   }
 
   /**
-   * Compares what is published with a complete read: afterwards {@link subjects} are what is held. `waiting`: until
-   * the next comparison no resource with such a loss loses an endpoint that is missing now.
+   * Compares what is published with a complete read (`offers`, by subject): afterwards {@link subjects} are what is held.
+   * `waiting`: until the next comparison no resource with such a loss loses an endpoint that is missing now.
    */
-  review(comparisons: Iterable<Comparison>, isMassLoss: boolean, waiting: WaitingLosses): void {
+  review(
+    comparisons: Iterable<Comparison>,
+    isMassLoss: boolean,
+    waiting: WaitingLosses,
+    offers: ReadonlyMap<string, PreparedOffer>,
+  ): void {
     const shrinking = new Set<string>();
     const { held, expired } = this.#guard.review(
-      waiting === "none" ? comparisons : noteShrinking(comparisons, waiting, shrinking),
+      waiting === "none" ? comparisons : this.#noteShrinking(comparisons, waiting, offers, shrinking),
       performance.now(),
       isMassLoss,
     );
@@ -80,6 +86,33 @@ export class HeldLosses {
   contentOf(subject: string): Manifest | undefined {
     const data = this.#contents.get(subject);
     return data && readManifest(data);
+  }
+
+  /** Hands on what it gets, and notes the subjects of which the registry lacks something that is published. */
+  *#noteShrinking(
+    comparisons: Iterable<Comparison>,
+    losses: "large" | "all",
+    offers: ReadonlyMap<string, PreparedOffer>,
+    shrinking: Set<string>,
+  ): Iterable<Comparison> {
+    for (const comparison of comparisons) {
+      const { subject, publishedEndpoints, readEndpoints } = comparison;
+      const isNumber = typeof readEndpoints === "number";
+      const isLarge = isNumber && readEndpoints < publishedEndpoints && readEndpoints * 2 <= publishedEndpoints;
+      const isLess = losses === "all" &&
+        ((isNumber && readEndpoints < publishedEndpoints) || this.#lacks(subject, offers.get(subject)));
+      if (isLarge || isLess) shrinking.add(subject);
+      yield comparison;
+    }
+  }
+
+  /** True if an endpoint that is published isn't offered, however many others are. */
+  #lacks(subject: string, offer: PreparedOffer | undefined): boolean {
+    const entry = this.#options.state.entries.get(subject);
+    // Other replicas' units have no hash here.
+    if (offer?.hash === undefined || entry === undefined || offer.hash === entry.contentHash) return false;
+    const published = readManifest(entry.data);
+    return published !== undefined && mergeHeld(published, offer.manifest) !== offer.manifest;
   }
 
   #keepContents(held: ReadonlyMap<string, number>): void {
@@ -112,20 +145,5 @@ export class HeldLosses {
       { expired: expired.length, holdTimeMs, examples: expired.slice(0, 5) },
       "the hold time of lost endpoints is over, and the registry hasn't shown them again: they are removed now",
     );
-  }
-}
-
-/** Hands on what it gets, and notes the subjects that the registry shows less of than is published. */
-function* noteShrinking(
-  comparisons: Iterable<Comparison>,
-  losses: "large" | "all",
-  shrinking: Set<string>,
-): Iterable<Comparison> {
-  for (const comparison of comparisons) {
-    const { subject, publishedEndpoints, readEndpoints } = comparison;
-    if (typeof readEndpoints === "number" && readEndpoints < publishedEndpoints) {
-      if (losses === "all" || readEndpoints * 2 <= publishedEndpoints) shrinking.add(subject);
-    }
-    yield comparison;
   }
 }

@@ -3,7 +3,7 @@ import { withoutBookkeeping } from "../model/annotations.ts";
 import type { Manifest } from "../model/manifest.ts";
 import { createLogger } from "../runtime/log.ts";
 import { atOnce } from "../runtime/turns.ts";
-import { unlessAborted } from "../runtime/waiting.ts";
+import { pause, unlessAborted } from "../runtime/waiting.ts";
 import { InvalidRecords } from "./invalid-records.ts";
 import { offersOf, sidecarUnits } from "./offers.ts";
 import type { Vet } from "./offers.ts";
@@ -53,7 +53,7 @@ export async function readOnce(
   const following = view.run(running);
   try {
     await unlessAborted(
-      Promise.race([complete.promise, following]),
+      Promise.race([complete.promise.then(() => untilWhole(view, running)), following]),
       signal,
       "registry-unavailable",
       `Reading ${title}`,
@@ -79,4 +79,12 @@ export async function readOnce(
     stop.abort();
     await following;
   }
+}
+
+/** How often it is looked at whether all parts of a registry have been read, in milliseconds. */
+const lookMs = 50;
+
+/** A collector goes on without a part that can't be read; a dry run would show less than there is. */
+async function untilWhole(view: RegistryView, signal: AbortSignal): Promise<void> {
+  while (view.isPartial === true && !signal.aborted) await pause(lookMs, signal);
 }

@@ -110,6 +110,11 @@ export interface RegistryView extends AsyncDisposable {
    * reports a read that `differs`. Absent: never.
    */
   readonly isYoung?: boolean;
+  /**
+   * True while a part of the registry (one of its clusters) has never been read, although {@link isComplete} is true, so
+   * that the others needn't wait. There is no new sync marker meanwhile: it would say that this is all there is.
+   */
+  readonly isPartial?: boolean;
   /** A service that lost its last endpoint keeps it (`enableEmptyProtection`). */
   readonly keepsLastEndpoints: boolean;
   /**

@@ -320,6 +320,15 @@ describe("SourcePublisher", () => {
     expect(await addresses("b")).toEqual(["10.0.0.6", "10.0.0.3"]);
     await rig.publishAll([service("a", ["10.0.0.5"]), service("c", ["10.0.0.4"])]);
     expect(await addresses("a")).toEqual(["10.0.0.5"]);
+    // As many others in its place make no difference.
+    const replaced = rig.publisher.prepare({
+      unit: "ServiceEntry/a",
+      manifest: service("a", ["10.0.0.8", "10.0.0.9"]),
+    });
+    await rig.publisher.publishAll([replaced], true, signal, { waiting: "all" });
+    expect(await addresses("a")).toEqual(["10.0.0.8", "10.0.0.9", "10.0.0.5"]);
+    await rig.publishAll([service("a", ["10.0.0.5"]), service("c", ["10.0.0.4"])]);
+    expect(await addresses("a")).toEqual(["10.0.0.5"]);
     expect(await addresses("b")).toBeUndefined();
     await rig.publishChanges([service("a", ["10.0.0.7"])]);
     expect(await addresses("a")).toEqual(["10.0.0.7"]);

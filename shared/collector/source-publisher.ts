@@ -136,7 +136,7 @@ export class SourcePublisher {
       if (isRead === undefined || (unit !== undefined && isRead(unit))) return 0;
       return share.owns(unit ?? subject) ? "unread" : "foreign";
     };
-    this.#losses.review(state.compare(read, missing), isMassLoss, waiting);
+    this.#losses.review(state.compare(read, missing), isMassLoss, waiting, read);
     const notOffered: { readonly subject: string; readonly stays: boolean }[] = [];
     for (const [subject, entry] of state.entries) {
       if (read.has(subject) || !share.owns(entry.unit ?? subject)) continue;

@@ -104,6 +104,18 @@ describe.each([["3", "latest"], ["2", "1.22"]] as const)("Nacos %s to istiod %s"
     expect(JSON.stringify(entry?.spec)).toMatch(/"weight":/);
   });
 
+  test.skipIf(skip)("sends a change of metadata alone (nacos#8742)", async () => {
+    await provider.set(service("orders"), [
+      { ...at(1), metadata: { version: "v2" } },
+      { ...at(2), weight: 5 },
+      at(5),
+    ]);
+    await expect.poll(async () => {
+      const entry = (await istiod.configz("ServiceEntry")).find(({ name }) => name.startsWith("orders"));
+      return JSON.stringify(entry?.spec);
+    }, { timeout: 60_000, interval: 200 }).toMatch(/"version":"v2"/);
+  });
+
   test.skipIf(skip)("leaves no stale endpoint when the last instance goes, and has the next", async () => {
     await provider.set(service("billing"), []);
     await sidecar.until("no endpoint", () => endpoints(host("billing")) === "");

@@ -147,6 +147,9 @@ export function nacosSuite(name: string, options: NacosSuiteOptions): void {
         "HZ",
         "SH",
       ]);
+      // An answer of fewer clusters would confirm that the others' instances are gone.
+      const { instances } = await suite.naming.query(service, signal());
+      expect(instances.map(({ cluster }) => cluster)).toEqual(["DEFAULT", "HZ", "SH"]);
       await dev.sees(service, "10.9.0.1:80");
     });
 

@@ -49,6 +49,9 @@ export interface ClusterOptions {
 /** A failed list of namespaces is asked for again after this time, in milliseconds. */
 const retryMs = 2_000;
 
+/** How often it is looked at whether the namespaces are known, in milliseconds. */
+const lookMs = 200;
+
 /** One cluster: finds its namespaces and follows each. */
 export class NacosCluster implements AsyncDisposable {
   readonly nacos: Nacos;
@@ -82,14 +85,30 @@ export class NacosCluster implements AsyncDisposable {
     return !states.includes("reading") && (states.length === 0 || states.includes("synced"));
   }
 
+  /** True while a part of the cluster has never been read, though there is the right to. */
+  get isPartial(): boolean {
+    return !this.#isResolved || this.#some(({ state }) => state === "reading");
+  }
+
+  /** True if whatever has never been read can't be read now. */
+  get isFailing(): boolean {
+    if (!this.#isResolved) return this.#namespacesError !== undefined;
+    return !this.#some(({ state, error }) => state === "reading" && error === undefined);
+  }
+
+  /** True if some part of the cluster has been read, and can be read now. */
+  get isReadable(): boolean {
+    return this.#some(({ state, error }) => state === "synced" && error === undefined);
+  }
+
   /** True while a service that seems missing may exist. */
   get isUnsure(): boolean {
     return this.#namespacesError !== undefined || this.#some(({ isUnsure }) => isUnsure);
   }
 
-  /** False while instances may have yet to register at a server. */
+  /** False while instances may have yet to register at a server, or are where nothing has been read yet. */
   get isSettled(): boolean {
-    return !this.#some(({ isSettled }) => !isSettled);
+    return !this.isPartial && !this.#some(({ isSettled }) => !isSettled);
   }
 
   /** True while a server may have been started just before we connected to it first. */
@@ -128,17 +147,18 @@ export class NacosCluster implements AsyncDisposable {
   }
 
   /**
-   * Settles when everything was asked for after this call.
+   * Settles when everything was asked for after this call, but for what can't be read once `mayLeave` is true.
    * @throws MeshError `registry-unavailable` when the signal aborts.
    */
-  async refresh(signal: AbortSignal, isShared: boolean): Promise<void> {
+  async refresh(signal: AbortSignal, isShared: boolean, mayLeave: () => boolean): Promise<void> {
     while (!this.#isResolved) {
+      if (this.#namespacesError !== undefined && mayLeave()) return;
       if (signal.aborted) throw new MeshError("registry-unavailable", "Reading Nacos again: stopped");
-      await pause(retryMs, signal);
+      await pause(lookMs, signal);
     }
     await Promise.all(Array.from(this.#followers.values(), (follower) =>
       // What this replica has kept no other replica publishes, and what it took over is being told of.
-      isShared ? follower.told(signal) : follower.refresh(signal)));
+      isShared ? follower.told(signal, mayLeave) : follower.refresh(signal, mayLeave)));
   }
 
   /** Which services are kept may be another. */

@@ -12,8 +12,8 @@ export interface FollowedService {
   isReleased: boolean;
   /** It was read by another replica before: its first snapshot is no change that Nacos named. */
   isTakenOver: boolean;
-  /** The last list has it. */
-  isListed: boolean;
+  /** Since when no list has had it, in milliseconds; undefined: the last one has it. */
+  unlistedMs: number | undefined;
   isRefused: boolean;
   /** When what is believed changed last. */
   changedMs: number;

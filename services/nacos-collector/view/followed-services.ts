@@ -7,7 +7,10 @@ import type { HeardBy } from "./belief.ts";
 import type { FollowedService, NamespaceFollowerOptions } from "./followed-service.ts";
 import type { Settling } from "./settling.ts";
 
-/** A service that is in no list any more and has no instance stays subscribed for this time: it may come back. */
+/**
+ * A service that is in no list any more and has no instance (or is another replica's) stays known for this time: it may
+ * come back.
+ */
 const lingerMs = 10 * 60_000;
 
 /** The services of one namespace: which of them are subscribed to, and what is believed of each. */
@@ -84,7 +87,8 @@ export class FollowedServices {
 
   /** A complete list. What it lacks isn't gone before its subscription says so, too. */
   listed(services: readonly ServiceName[], nowMs: number): void {
-    for (const followed of this.#byKey.values()) followed.isListed = false;
+    const keys = new Set(services.map(serviceKey));
+    for (const [key, followed] of this.#byKey) if (!keys.has(key)) followed.unlistedMs ??= nowMs;
     for (const service of services) this.add(service, nowMs);
   }
 
@@ -93,7 +97,7 @@ export class FollowedServices {
     const key = serviceKey(service);
     const known = this.#byKey.get(key);
     if (known !== undefined) {
-      known.isListed = true;
+      known.unlistedMs = undefined;
       return;
     }
     if (!this.#options.wants(service)) return;
@@ -102,7 +106,7 @@ export class FollowedServices {
       service,
       belief: new ServiceBelief(times, keepsHealth),
       snapshots: 0,
-      isListed: true,
+      unlistedMs: undefined,
       isRefused: false,
       isReleased: false,
       isTakenOver: false,
@@ -114,9 +118,9 @@ export class FollowedServices {
   }
 
   /** No list has the service any more. */
-  unlisted(service: ServiceName): void {
+  unlisted(service: ServiceName, nowMs: number): void {
     const followed = this.#byKey.get(serviceKey(service));
-    if (followed !== undefined) followed.isListed = false;
+    if (followed !== undefined) followed.unlistedMs ??= nowMs;
   }
 
   /** Which services are kept may be another: lets go of some, and reads others. */
@@ -129,11 +133,10 @@ export class FollowedServices {
 
   /** Gives up services that are gone for long. */
   tidy(nowMs: number): void {
-    for (const [key, { service, belief, isListed, changedMs }] of this.#byKey) {
-      if (isListed || belief.instances.length > 0 || belief.doubts > 0 || nowMs - changedMs < lingerMs) {
-        continue;
-      }
-      this.#forget(key, service);
+    for (const [key, { service, belief, isReleased, unlistedMs, changedMs }] of this.#byKey) {
+      if (unlistedMs === undefined || nowMs - Math.max(unlistedMs, changedMs) < lingerMs) continue;
+      // What another replica reads was known here when that began, and may be anything now.
+      if (isReleased || (belief.instances.length === 0 && belief.doubts === 0)) this.#forget(key, service);
     }
   }
 

@@ -17,6 +17,7 @@ import { usualBeliefTimes } from "./belief.ts";
 import type { BeliefTimes, ServiceBelief } from "./belief.ts";
 import { NacosCluster } from "./cluster.ts";
 import type { ClusterListener, PlacedService } from "./cluster.ts";
+import { patienceWith, untilOthersRead } from "./failing-clusters.ts";
 import { readsShares, ServiceShares } from "./service-shares.ts";
 
 /** Nacos gathers changes for half a second; a server that lost all it had tells so, service by service, in that time. */
@@ -36,6 +37,7 @@ export class NacosView implements RegistryView {
   /** Undefined where every replica has to read everything; see {@link readsShares}. */
   readonly shareReader: ServiceShares | undefined;
   readonly #context: SourceContext;
+  readonly #times: BeliefTimes;
   #wasComplete = false;
   #wasUnsure = true;
   #wasUnsettled = true;
@@ -49,6 +51,7 @@ export class NacosView implements RegistryView {
   ) {
     const { config: { profile }, environment, records, signal, sink } = context;
     this.#context = context;
+    this.#times = times;
     this.keepsLastEndpoints = source.enableEmptyProtection;
     this.catalogue = new NacosCatalogue({
       source,
@@ -83,18 +86,27 @@ export class NacosView implements RegistryView {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.clusters.map((cluster) => cluster.run(signal)));
+    const waiting = async () => {
+      await untilOthersRead(this.clusters, this.#times, signal);
+      if (!signal.aborted) await this.#complete();
+    };
+    await Promise.all([...this.clusters.map((cluster) => cluster.run(signal)), waiting()]);
   }
 
   async refresh(signal: AbortSignal): Promise<void> {
+    const mayLeave = patienceWith(this.clusters, this.#times);
     await Promise.all(
-      this.clusters.map((cluster) => cluster.refresh(signal, this.shareReader !== undefined)),
+      this.clusters.map((cluster) => cluster.refresh(signal, this.shareReader !== undefined, mayLeave)),
     );
     await this.catalogue.settled();
   }
 
   get isComplete(): boolean {
     return this.#wasComplete;
+  }
+
+  get isPartial(): boolean {
+    return this.clusters.some(({ isPartial }) => isPartial);
   }
 
   get isReading(): boolean {
@@ -260,7 +272,7 @@ export class NacosView implements RegistryView {
 
   #progressed(): void {
     const { sink } = this.#context;
-    if (!this.#wasComplete && this.clusters.every(({ isComplete }) => isComplete)) void this.#complete();
+    if (this.clusters.every(({ isComplete }) => isComplete)) void this.#complete();
     const { isUnsure, isUnsettled } = this;
     // What was missing then, and kept, may be gone.
     if ((this.#wasUnsure && !isUnsure) || (this.#wasUnsettled && !isUnsettled)) {
@@ -272,6 +284,7 @@ export class NacosView implements RegistryView {
 
   /** What was read is complete when it is known what its applications offer, as far as that can be known now. */
   async #complete(): Promise<void> {
+    if (this.#wasComplete) return;
     await this.catalogue.settled();
     if (this.#wasComplete) return;
     this.#wasComplete = true;

@@ -116,20 +116,23 @@ export class NamespaceFollower implements AsyncDisposable {
   }
 
   /**
-   * Settles when everything was asked for after this call.
+   * Settles when everything was asked for after this call, or when it can't be read and `mayLeave` is true.
    * @throws MeshError `registry-unavailable` when the signal aborts.
    */
-  async refresh(signal: AbortSignal): Promise<void> {
-    await this.#queries.readAll(AbortSignal.any([signal, this.#stop.signal]));
+  async refresh(signal: AbortSignal, mayLeave: () => boolean): Promise<void> {
+    const ended = AbortSignal.any([signal, this.#stop.signal]);
+    await this.#queries.readAll(ended, () => this.error !== undefined && mayLeave());
   }
 
   /**
-   * Settles when there is a connection on which the server has told of every service that is kept.
+   * Settles when there is a connection on which the server has told of every service that is kept, or when it can't be
+   * read and `mayLeave` is true.
    * @throws MeshError `registry-unavailable` when the signal aborts.
    */
-  async told(signal: AbortSignal): Promise<void> {
+  async told(signal: AbortSignal, mayLeave: () => boolean): Promise<void> {
     const ended = AbortSignal.any([signal, this.#stop.signal]);
     while (!this.#services.areAllTold || this.naming.connection === undefined) {
+      if (this.error !== undefined && mayLeave()) return;
       if (signal.aborted) throw new MeshError("registry-unavailable", "Reading Nacos again: stopped");
       // It isn't followed any more.
       if (this.#stop.signal.aborted) return;
@@ -191,7 +194,7 @@ export class NamespaceFollower implements AsyncDisposable {
         this.#services.add(event.service, nowMs);
         return;
       case "service-gone":
-        this.#services.unlisted(event.service);
+        this.#services.unlisted(event.service, nowMs);
         return;
       case "services-failed":
         listener.requested(false);

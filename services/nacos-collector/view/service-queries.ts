@@ -42,10 +42,10 @@ export class ServiceQueries {
   }
 
   /**
-   * Settles when all services were asked for after this call.
+   * Settles when all services were asked for after this call, or when some failed and `mayLeave` is true.
    * @throws MeshError `registry-unavailable` when the signal aborts.
    */
-  async readAll(signal: AbortSignal): Promise<void> {
+  async readAll(signal: AbortSignal, mayLeave: () => boolean): Promise<void> {
     const backoff = new Backoff();
     const open = new Set(this.#options.services.keys());
     while (open.size > 0) {
@@ -55,7 +55,8 @@ export class ServiceQueries {
         if (isCurrent) open.delete(key);
         return isCurrent;
       });
-      if (open.size > 0) await backoff.wait(signal);
+      if (open.size === 0 || mayLeave()) return;
+      await backoff.wait(signal);
     }
   }
 

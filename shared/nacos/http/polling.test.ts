@@ -57,6 +57,28 @@ test("follows a redirect in the middle, and takes no login page for an answer", 
   expect(suite.addresses(orders)).toEqual(["10.0.0.2:80"]);
 });
 
+test("sends the configured headers with each request, but to no other host", async () => {
+  const other = await startServer({ version: "2.3.2" });
+  other.registry.register(orders, { ip: "10.0.0.2", port: 80 });
+  const { server, suite } = await polling("2.3.2", { headers: { "X-Team": "mesh" } });
+  const seen = new Map<string, unknown>();
+  const elsewhere = new Set<unknown>();
+  other.httpFault = ({ headers }) => {
+    elsewhere.add(headers["x-team"]);
+    return undefined;
+  };
+  server.httpFault = ({ path, params, headers }) => {
+    seen.set(path, headers["x-team"]);
+    if (path !== "/v1/ns/instance/list") return undefined;
+    const base = `http://${other.address.replace("127.0.0.1", "localhost")}/nacos`;
+    return { status: 307, body: "", headers: { Location: `${base}${path}?${params.toString()}` } };
+  };
+  await suite.sees(orders, "10.0.0.2:80");
+  await eventually(() => [...seen.keys()]).toContain("/v1/ns/catalog/services");
+  expect(new Set(seen.values())).toEqual(new Set(["mesh"]));
+  expect(elsewhere).toEqual(new Set([undefined]));
+});
+
 test("gives up redirects that go in circles", async () => {
   const { suite, server } = await polling();
   server.httpFault = ({ path }) => ({ status: 301, body: "", headers: { Location: path } });

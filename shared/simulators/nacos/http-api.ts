@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { SimulatedAccess } from "./access.ts";
 import { adminDetails, catalogueDetails, catalogueItem, listed, pageOf } from "./http-lists.ts";
 import { serviceInfo } from "./registry.ts";
@@ -11,6 +12,7 @@ export interface ApiCall {
   /** Of the URL and the form together. */
   readonly params: URLSearchParams;
   readonly token: string | undefined;
+  readonly headers: IncomingHttpHeaders;
 }
 
 /** An answer. */

@@ -222,6 +222,7 @@ async function readCall(request: IncomingMessage): Promise<ApiCall> {
     path: url.pathname.replace(/^\/nacos(?=\/)/, ""),
     params,
     token: bearer ?? params.get("accessToken") ?? undefined,
+    headers: request.headers,
   };
 }
 
