@@ -61,7 +61,7 @@ test("a cluster that is down at the start holds up no other, and what was publis
   expect(seen.filter((state) => !state.includes("2"))).toEqual([]);
 });
 
-test("a source of which a part was never read has no sync marker: nobody may take it for all there is", async () => {
+test("a source of which a part was never read has no sync marker, which would say that this is all there is", async () => {
   const { b, start, hasMarker } = await startClusters();
   await b.stop();
   const rig = await start();
@@ -74,29 +74,33 @@ test("a source of which a part was never read has no sync marker: nobody may tak
   expect(await hasMarker()).toBe(true);
 });
 
-test("a replica that ends while a cluster is down holds up no other cluster", { timeout: 180_000 }, async () => {
-  const { a, b, start } = await startClusters();
-  const names = Array.from({ length: 12 }, (_, index) => `s${index}`);
-  for (const name of names) provide(a, name, [1]);
-  const first = await start();
-  const second = await start();
-  await first.until(() =>
-    [first, second].every(({ collector }) =>
-      collector.share.portion === "1 of 2 shares" && collector.isSettled
-    )
-  );
-  const all = { orders: "1 2", stock: "4", users: "3" };
-  await first.publishes({ ...all, ...Object.fromEntries(names.map((name) => [name, "1"])) });
-  await b.stop();
-  await second.stop();
-  await first.until(() => first.collector.share.portion === "1 of 1 shares");
-  for (const name of names) provide(a, name, [1, 2]);
-  await first.publishes({ ...all, ...Object.fromEntries(names.map((name) => [name, "1 2"])) });
-  await b.start();
-  provide(b, "users", [9]);
-  await first.publishes({
-    ...all,
-    users: "9",
-    ...Object.fromEntries(names.map((name) => [name, "1 2"])),
-  });
-});
+test(
+  "a replica that ends while a cluster is down holds up no other cluster",
+  { timeout: 180_000 },
+  async () => {
+    const { a, b, start } = await startClusters();
+    const names = Array.from({ length: 12 }, (_, index) => `s${index}`);
+    for (const name of names) provide(a, name, [1]);
+    const first = await start();
+    const second = await start();
+    await first.until(() =>
+      [first, second].every(({ collector }) =>
+        collector.share.portion === "1 of 2 shares" && collector.isSettled
+      )
+    );
+    const all = { orders: "1 2", stock: "4", users: "3" };
+    await first.publishes({ ...all, ...Object.fromEntries(names.map((name) => [name, "1"])) });
+    await b.stop();
+    await second.stop();
+    await first.until(() => first.collector.share.portion === "1 of 1 shares");
+    for (const name of names) provide(a, name, [1, 2]);
+    await first.publishes({ ...all, ...Object.fromEntries(names.map((name) => [name, "1 2"])) });
+    await b.start();
+    provide(b, "users", [9]);
+    await first.publishes({
+      ...all,
+      users: "9",
+      ...Object.fromEntries(names.map((name) => [name, "1 2"])),
+    });
+  },
+);

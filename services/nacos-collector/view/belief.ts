@@ -213,7 +213,11 @@ export class ServiceBelief {
     for (const one of this.#instances) {
       const key = instanceKey(one);
       if (told.has(key) || this.#doubts.has(key)) continue;
-      doubts.set(key, { said: undefined, dueMs: nowMs + spreadMs, latestMs: nowMs + longestSettles * settleMs });
+      doubts.set(key, {
+        said: undefined,
+        dueMs: nowMs + spreadMs,
+        latestMs: nowMs + longestSettles * settleMs,
+      });
     }
   }
 

@@ -66,16 +66,20 @@ class Following {
   heard(atMs: number, name: string, ...addresses: readonly string[]): void {
     const { instances } = decodeInstances(addresses.map((ip) => ({ ip, port: 80 })));
     const service = serviceOf(name);
-    this.services.heard({
-      service,
-      instances,
-      invalid: [],
-      protected: false,
-      connection: by.number,
-      server: by.server,
-      serverTimeMs: 0,
-      origin: "push",
-    }, by, atMs);
+    this.services.heard(
+      {
+        service,
+        instances,
+        invalid: [],
+        protected: false,
+        connection: by.number,
+        server: by.server,
+        serverTimeMs: 0,
+        origin: "push",
+      },
+      by,
+      atMs,
+    );
   }
 }
 
