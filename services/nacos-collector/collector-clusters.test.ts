@@ -104,3 +104,22 @@ test(
     });
   },
 );
+
+test("a namespace whose services can't be listed holds up no other", async () => {
+  const server = await startServer({ version: "2.3.2" });
+  server.registry.addNamespace("dev");
+  provide(server, "orders", [1]);
+  server.registry.setInstances({ name: "users", namespace: "dev" }, [{ ip: "10.0.0.2", port: 8080 }]);
+  const body = { resultCode: 500, errorCode: 500, message: "caused: null" };
+  server.grpcFault = ({ type, body: { namespace } }) =>
+    type === "ServiceListRequest" && namespace === "dev" ? { type: "ErrorResponse", body } : undefined;
+  const rig = await CollectorRig.start([server], {
+    source: { namespaceGroups: ["public:DEFAULT_GROUP", "dev:DEFAULT_GROUP"] },
+  });
+  await rig.publishes({ orders: "1" });
+  expect(rig.collector.view.error).toMatch(/^namespace dev: .*caused: null/);
+  expect(rig.collector.isSettled).toBe(false);
+  server.grpcFault = undefined;
+  await rig.publishes({ orders: "1", users: "2" });
+  await rig.settled();
+});

@@ -1,5 +1,6 @@
 import type { Mutation } from "./mutations.ts";
 
+const cluster = "services/nacos-collector/view/cluster.ts";
 const belief = "services/nacos-collector/view/belief.ts";
 const queries = "services/nacos-collector/view/service-queries.ts";
 const view = "services/nacos-collector/view/nacos-view.ts";
@@ -24,6 +25,12 @@ export const nacosFaults: readonly Mutation[] = [
     file: belief,
     find: "if (answer.invalid.length > 0 || !this.#breaksAtRestart)",
     replace: "if (answer.invalid.length > 0)",
+  },
+  {
+    what: "what is known without a cluster that was never read is taken for all there is",
+    file: cluster,
+    find: "return !this.isPartial && !this.#some",
+    replace: "return !this.#some",
   },
   {
     what: "time goes backwards when the connection moves",
