@@ -98,7 +98,8 @@ export class HeldLosses {
     for (const comparison of comparisons) {
       const { subject, publishedEndpoints, readEndpoints } = comparison;
       const isNumber = typeof readEndpoints === "number";
-      const isLarge = isNumber && readEndpoints < publishedEndpoints && readEndpoints * 2 <= publishedEndpoints;
+      const isLarge = isNumber && readEndpoints < publishedEndpoints &&
+        readEndpoints * 2 <= publishedEndpoints;
       const isLess = losses === "all" &&
         ((isNumber && readEndpoints < publishedEndpoints) || this.#lacks(subject, offers.get(subject)));
       if (isLarge || isLess) shrinking.add(subject);
