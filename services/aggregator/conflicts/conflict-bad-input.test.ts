@@ -25,6 +25,7 @@ describe("bad input", { timeout: 120_000 }, () => {
     const alone = resourceOf({ registry: "eureka" });
     cache.put("ServiceEntry", alone);
     // Istio takes no entry for `*`; in the slime profile it is served all the same.
+    expect(() => resourceOf({ hosts: ["*"] })).toThrow('"rule":"S1"');
     const star = resourceOf({ registry: "nacos", name: "all", hosts: ["*.shop"] });
     cache.put("ServiceEntry", star);
     cache.put("ServiceEntry", {

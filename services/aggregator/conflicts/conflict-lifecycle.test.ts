@@ -6,6 +6,7 @@ import { start } from "../aggregator-rig.ts";
 import type { ResourceCache } from "../catalogue/cache.ts";
 import { IngestRig, markerRecord, recordOf, serviceEntry } from "../ingest/ingest-rig.ts";
 import { manifestOf } from "../output-stage/present.ts";
+import { SimulatedIstiod } from "../xds/simulated-istiod-rig.ts";
 import { placesOf, served } from "./conflict-rig.ts";
 import { ConflictRules } from "./conflict-rules.ts";
 import type { ConflictMode } from "./conflict-rules.ts";
@@ -91,6 +92,44 @@ describe("retiring a source", () => {
     await expect.poll(() => later.cache.snapshot("ServiceEntry").version, soon)
       .toBe(cache.snapshot("ServiceEntry").version);
   });
+});
+
+test("an entry that flips into a conflict and back is one log line, and takes nothing from the other", async () => {
+  const one = await start();
+  const { cache, gate, xdsAddresses } = one.aggregator;
+  const away = recordOf("dubbo-orders", serviceEntry("dubbo-orders", 1), "zookeeper");
+  await one.publish(ofEureka, away, sidecar, markerRecord());
+  await gate.opened;
+  await expect.poll(() => cache.count("ServiceEntry").resources, soon).toBe(2);
+  const before = cache.snapshot("ServiceEntry").version;
+  const istiod = new SimulatedIstiod();
+  istiod.connect(xdsAddresses);
+  await expect.poll(() => istiod.names.size, soon).toBe(2);
+
+  const flips = 200;
+  const withoutEureka: string[] = [];
+  let changed = Promise.withResolvers<void>();
+  cache.onChange(() => {
+    const entries = entriesOf(cache);
+    if (!entries.some((entry) => entry.includes("10.0.0.1 8080"))) withoutEureka.push(entries.join());
+    changed.resolve();
+  });
+  for (let flip = 0; flip < flips; flip++) {
+    for (const record of [ofZooKeeper, away]) {
+      changed = Promise.withResolvers();
+      await one.publish(record);
+      await changed.promise;
+    }
+  }
+  expect(cache.snapshot("ServiceEntry").version).toBe(before);
+  expect(withoutEureka).toEqual([]);
+  await expect.poll(() => [...istiod.names].sort(), soon).toEqual(["n/dubbo-orders", "n/orders"]);
+  expect(istiod.lost).not.toContain("n/orders");
+  // One for each change at most, and far fewer where it can't keep up.
+  expect(istiod.responses[0]).toBeLessThanOrEqual(2 * flips + 1);
+
+  await one.stop();
+  expect(one.logged(`${host} stands in eureka, zookeeper`)).toHaveLength(1);
 });
 
 describe("another mode after a restart", () => {
