@@ -9,7 +9,7 @@ import { collectedRegistries } from "../../shared/model/collected-registries.ts"
 import { resourceKinds } from "../../shared/model/manifest.ts";
 import { MeshError } from "../../shared/runtime/errors.ts";
 import type { HttpServer } from "../../shared/runtime/http-server.ts";
-import { serveHttp } from "../../shared/runtime/http-server.ts";
+import { httpCertificate, serveHttp } from "../../shared/runtime/http-server.ts";
 import type { ServiceContext } from "../../shared/runtime/run-service.ts";
 import { ResourceCache } from "./catalogue/cache.ts";
 import { ConflictLog } from "./conflicts/conflict-log.ts";
@@ -173,7 +173,10 @@ export async function startAggregator(
     metrics: options.metrics,
     log,
   };
+  const certificate = await httpCertificate(config.http.tls, log);
+  if (certificate !== undefined) context.use(certificate);
   const limits = {
+    certificate,
     onRefusal: (address: string) =>
       transport.refusals.add(
         "too-many-connections",

@@ -1,10 +1,13 @@
 import { createAdaptorServer } from "@hono/node-server";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context, Hono } from "hono";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { errorText, MeshError } from "./errors.ts";
+import type { Logger } from "./log.ts";
 import { maskAddress } from "./mask.ts";
 import { Quota } from "./quota.ts";
+import { ServerCertificate } from "./server-certificate.ts";
 
 /** Connections at a time to a server of pages for people, probes and Prometheus, in all and from one address. */
 const maxConnections = 512;
@@ -23,13 +26,15 @@ export interface HttpLimits {
   readonly connections?: Quota;
   /** How long nothing may move on a connection, in milliseconds; 0: for ever. Default: 2 minutes. */
   readonly idleMs?: number;
+  /** Connections are served over TLS with it; absent: in plain text. */
+  readonly certificate?: ServerCertificate | undefined;
   /** Called with the address whose connection was cut because there are too many. */
   readonly onRefusal?: (address: string) => void;
 }
 
 /** A listening HTTP server. */
 export interface HttpServer extends AsyncDisposable {
-  /** `http://host:port`, with the real port. */
+  /** `http://host:port` or `https://host:port`, with the real port. */
   readonly url: string;
 }
 
@@ -59,9 +64,17 @@ export async function serveHttp(
   limits: HttpLimits = {},
 ): Promise<HttpServer> {
   const { host, port } = splitAddress(address);
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    serverOptions: { headersTimeout, requestTimeout, connectionsCheckingInterval: headersTimeout / 2 },
+  const { certificate } = limits;
+  const timeouts = { headersTimeout, requestTimeout, connectionsCheckingInterval: headersTimeout / 2 };
+  const server = certificate === undefined
+    ? createAdaptorServer({ fetch: app.fetch, serverOptions: timeouts })
+    : createAdaptorServer({
+      fetch: app.fetch,
+      createServer: createTlsServer,
+      serverOptions: { ...timeouts, ...certificate.current, minVersion: "TLSv1.2" },
+    });
+  const forgetCertificate = certificate?.onChange((next) => {
+    if ("setSecureContext" in server) server.setSecureContext(next);
   });
   if ("timeout" in server) server.timeout = limits.idleMs ?? idleMs;
   const { connections = new Quota(maxConnections, maxConnectionsOfOne), onRefusal = () => {} } = limits;
@@ -86,9 +99,12 @@ export async function serveHttp(
   const bound = server.address();
   const realPort = isAddressInfo(bound) ? bound.port : port;
   return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${realPort}`,
+    url: `${certificate === undefined ? "http" : "https"}://${
+      host.includes(":") ? `[${host}]` : host
+    }:${realPort}`,
     [Symbol.asyncDispose]: () =>
       new Promise<void>((resolve) => {
+        forgetCertificate?.();
         server.close(() => resolve());
         if ("closeAllConnections" in server) server.closeAllConnections();
       }),
@@ -108,4 +124,12 @@ export function clientIp(c: Context): string {
 
 function isAddressInfo(address: AddressInfo | string | null): address is AddressInfo {
   return typeof address === "object" && address !== null;
+}
+
+/** The certificate of `http.tls`; undefined if there is none. @throws MeshError `configuration` if it can't be used */
+export async function httpCertificate(
+  tls: { readonly certFile: string; readonly keyFile: string } | undefined,
+  log: Logger,
+): Promise<ServerCertificate | undefined> {
+  return tls && await ServerCertificate.load({ ...tls, clientCaFile: "" }, "http.tls", "HTTP", log);
 }

@@ -1,12 +1,12 @@
 import type { Logger } from "../../../shared/runtime/log.ts";
 import { Quota } from "../../../shared/runtime/quota.ts";
+import { ServerCertificate } from "../../../shared/runtime/server-certificate.ts";
+import type { CertificateFiles } from "../../../shared/runtime/server-certificate.ts";
 import { ArrivalBudget } from "./arrival-budget.ts";
 import type { Keepalive } from "./grpc-session.ts";
 import { prefixBytes } from "./message-reader.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import type { RefusalReason } from "./refusal-log.ts";
-import { ServerCertificate } from "./server-certificate.ts";
-import type { CertificateFiles } from "./server-certificate.ts";
 
 /** The part of the configuration (`xds`) that is about connections. Times in milliseconds. */
 export interface TransportSettings extends Keepalive {
@@ -85,7 +85,7 @@ export class Transport implements Disposable {
     const { tls } = settings;
     return new Transport(
       settings,
-      tls === undefined ? undefined : await ServerCertificate.load(tls, log),
+      tls === undefined ? undefined : await ServerCertificate.load(tls, "xds.tls", "xDS", log),
       log,
       countRefusal,
     );

@@ -14,7 +14,7 @@ const istiosRange = new BlockList();
 istiosRange.addSubnet("240.240.0.0", 16);
 
 /** What the serving side can't work with: shards, TLS files, address ranges, times. */
-export function checkServing({ mcp, xds, virtualAddresses, state }: Config): Contradiction[] {
+export function checkServing({ http, mcp, xds, virtualAddresses, state }: Config): Contradiction[] {
   const found: Contradiction[] = [];
   const add = (path: KeyPath, message: string) => found.push(always(path, message));
   if (xds.shards < 1 || xds.shards > maxShards) {
@@ -51,6 +51,9 @@ export function checkServing({ mcp, xds, virtualAddresses, state }: Config): Con
     if (xds.tls.allowedSans.length > 0 && xds.tls.clientCaFile === "") {
       add(["xds", "tls", "clientCaFile"], "expected a path because allowedSans is given, found nothing");
     }
+  }
+  for (const key of ["certFile", "keyFile"] as const) {
+    if (http.tls?.[key] === "") add(["http", "tls", key], "expected the path of a PEM file, found nothing");
   }
   for (const [index, { address }] of xds.listeners.entries()) {
     const path = ["xds", "listeners", index, "address"];

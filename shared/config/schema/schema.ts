@@ -54,6 +54,10 @@ const Http = section({
   operatorToken: text().describe(
     "Bearer token that actions need, such as releasing held losses; it may also read. Empty: the console only reads, and the actions of the debug API need `http.token` alone",
   ),
+  tls: section({
+    certFile: text().describe("Path of the server's certificate chain; read again when it changes"),
+    keyFile: text().describe("Path of its key"),
+  }).optional().describe("TLS for the debug API, the API and the console; absent: plain HTTP"),
 });
 
 const Nats = section({

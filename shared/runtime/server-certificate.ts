@@ -1,8 +1,8 @@
 import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
-import { errorText, MeshError } from "../../../shared/runtime/errors.ts";
-import type { Logger } from "../../../shared/runtime/log.ts";
+import { errorText, MeshError } from "./errors.ts";
+import type { Logger } from "./log.ts";
 
 /** The files, in PEM. */
 export interface CertificateFiles {
@@ -38,28 +38,35 @@ const pollMs = 10_000;
  */
 export class ServerCertificate implements Disposable {
   readonly #files: CertificateFiles;
+  readonly #connections: string;
   readonly #log: Logger;
   readonly #listeners = new Set<(certificate: Certificate) => void>();
   readonly #timer: NodeJS.Timeout;
   #loaded: Loaded;
   #complainedOf = "";
 
-  private constructor(files: CertificateFiles, loaded: Loaded, log: Logger) {
+  private constructor(files: CertificateFiles, loaded: Loaded, connections: string, log: Logger) {
     this.#files = files;
+    this.#connections = connections;
     this.#loaded = loaded;
     this.#log = log;
     this.#timer = setInterval(() => void this.refresh(), pollMs).unref();
   }
 
   /**
-   * Reads the files.
+   * Reads the files. `key`: the configuration that names them; `connections`: what they are for, such as `xDS`.
    * @throws MeshError `configuration` if they can't be used.
    */
-  static async load(files: CertificateFiles, log: Logger): Promise<ServerCertificate> {
+  static async load(
+    files: CertificateFiles,
+    key: string,
+    connections: string,
+    log: Logger,
+  ): Promise<ServerCertificate> {
     try {
-      return new ServerCertificate(files, await read(files), log);
+      return new ServerCertificate(files, await read(files), connections, log);
     } catch (error) {
-      throw new MeshError("configuration", `Cannot use the files of xds.tls: ${errorText(error)}`, {
+      throw new MeshError("configuration", `Cannot use the files of ${key}: ${errorText(error)}`, {
         cause: error,
       });
     }
@@ -89,7 +96,10 @@ export class ServerCertificate implements Disposable {
       if (loaded.digest === this.#loaded.digest) return;
       this.#loaded = loaded;
       for (const listener of this.#listeners) listener(loaded.certificate);
-      this.#log.info({ file: this.#files.certFile, ...loaded.facts }, "new certificate for xDS connections");
+      this.#log.info(
+        { file: this.#files.certFile, ...loaded.facts },
+        `new certificate for ${this.#connections} connections`,
+      );
     } catch (error) {
       const complaint = errorText(error);
       if (complaint === this.#complainedOf) return;
