@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { selfSignedCertificate } from "../../test/servers/certificate.ts";
 import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";
@@ -107,6 +108,50 @@ describe("several clusters of the configuration", () => {
     await east.resume();
     await expect.poll(() => rig.endpoints(), patient).toEqual({ orders: "10.0.0.1" });
   });
+});
+
+describe("a kubeconfig that can't be used when a collector starts", () => {
+  test("leaves the others read and its own cluster's endpoints published, is named, and is read once it is mended", async () => {
+    const [east, west] = [await SimulatedCluster.start(), await SimulatedCluster.start()];
+    east.service("orders", Array.from({ length: 20 }, (_, index) => `10.0.0.${index + 1}`));
+    west.service("only-west", ["10.1.0.1"]);
+    const entryLog = new EmbeddedEntryLog();
+    const first = await CollectorRig.start({ east, west }, { entryLog });
+    const ofWest = async (rig: CollectorRig) => (await rig.endpoints())["only-west"];
+    await expect.poll(() => ofWest(first), patient).toBe("10.1.0.1");
+    await first.stop();
+    const kubeConfig = west.kubeconfigFile();
+    writeFileSync(kubeConfig, "garbage");
+    const clusters = [{ id: "east", kubeConfig: east.kubeconfigFile() }, { id: "west", kubeConfig }];
+    const rig = await CollectorRig.start({}, { entryLog, bucket: newBucket(), source: { clusters } });
+    await expect.poll(() => rig.isReady, patient).toBe(true);
+    expect(rig.collector.remark).toMatch(/cluster west can't be opened: kubeconfig .* is no kubeconfig/);
+    expect(connectionsOf(rig)["west"]).toMatch(/is no kubeconfig/);
+    east.service("marker", ["10.0.1.1"]);
+    await expect.poll(async () => (await rig.endpoints())["marker"], patient).toBe("10.0.1.1");
+    expect(await ofWest(rig)).toBe("10.1.0.1");
+    west.service("only-west", ["10.1.0.2"]);
+    west.kubeconfigFile();
+    await expect.poll(() => ofWest(rig), patient).toBe("10.1.0.2");
+    expect(connectionsOf(rig)["west"]).toBeNull();
+  });
+
+  test("is an error of the configuration if there is no other one", async () => {
+    const kubeConfig = "/nowhere/kubeconfig";
+    await expect(CollectorRig.start({}, { source: { clusters: [{ id: "east", kubeConfig }] } })).rejects
+      .toThrow(/kubeconfig \/nowhere\/kubeconfig can't be read/);
+  });
+});
+
+test("a cluster that can't be read doesn't hold up a complete read of the others, also without a limit for the start", async () => {
+  const [east, west] = [await SimulatedCluster.start(), await SimulatedCluster.start()];
+  east.service("orders", ["10.0.0.1"]);
+  west.service("orders", ["10.1.0.1"]);
+  const rig = await CollectorRig.start({ east, west }, { source: { clusterWaitTime: "0" } });
+  await expect.poll(() => rig.endpoints(), patient).toEqual({ orders: "10.0.0.1 10.1.0.1" });
+  west.server.fault = () => ({ code: 503 });
+  west.server.breakWatches();
+  await rig.collector.view.refresh(new AbortController().signal);
 });
 
 describe("clusters of Secrets", () => {
@@ -273,7 +318,7 @@ describe("clusters of Secrets", () => {
   });
 
   test("one id in two Secrets, one of them broken: the usable one counts, its neighbours live (istio#36365, #35654)", async () => {
-    const { secret, start } = await startHome();
+    const { home, secret, start } = await startHome();
     const [east, west] = [await remote("t"), await remote("t")];
     east.service("orders", ["10.0.0.1"]);
     west.service("orders", ["10.1.0.1"]);
@@ -281,6 +326,12 @@ describe("clusters of Secrets", () => {
     secret("b", { east: east.kubeconfig("t") });
     const rig = await start();
     await expect.poll(() => rig.endpoints(), patient).toEqual({ orders: "10.0.0.1 10.1.0.1" });
+    secret("c", { east: west.kubeconfig("t") });
+    await expect.poll(() => Object.keys(connectionsOf(rig)), patient).toContain("east (Secret mesh/c)");
+    // What was refused, and is gone, isn't named any more.
+    home.server.delete("secrets", { namespace: "mesh", name: "c" });
+    await expect.poll(() => Object.keys(connectionsOf(rig)), patient).not.toContain("east (Secret mesh/c)");
+    expect(connectionsOf(rig)).toHaveProperty(["east (Secret mesh/a)"]);
     secret("c", { east: west.kubeconfig("t") });
     await expect.poll(() => connectionsOf(rig), patient).toMatchObject({
       east: null,
@@ -312,6 +363,34 @@ describe("clusters of Secrets", () => {
     await expect.poll(() => rig.endpoints(), patient).toEqual({ orders: "10.0.0.1 10.1.0.1" });
     secret("istiods", { west: west.kubeconfig("t") }, "istio-system");
     await expect.poll(() => rig.endpoints(), patient).toEqual({ orders: "10.0.0.1" });
+  });
+
+  test("a kubeconfig that was garbage before this process started takes nothing away, and is named", async () => {
+    const { home, secret, start } = await startHome();
+    const [east, west] = [await remote("t"), await remote("t")];
+    east.service("orders", Array.from({ length: 20 }, (_, index) => `10.0.0.${index + 1}`));
+    west.service("only-west", ["10.1.0.1"]);
+    secret("east", { east: east.kubeconfig("t") });
+    secret("west", { west: west.kubeconfig("t") });
+    const entryLog = new EmbeddedEntryLog();
+    const first = await start({ entryLog });
+    const west1 = async (rig: CollectorRig) => (await rig.endpoints())["only-west"];
+    await expect.poll(() => west1(first), patient).toBe("10.1.0.1");
+    await first.stop();
+    secret("west", { west: "garbage" });
+    const rig = await start({ entryLog });
+    await expect.poll(() => rig.isReady, patient).toBe(true);
+    expect(rig.collector.remark).toMatch(/cluster west of Secret mesh\/west is not read: .*no kubeconfig/);
+    // A change of its neighbour has everything published that there is to publish.
+    east.service("marker", ["10.0.1.1"]);
+    await expect.poll(async () => (await rig.endpoints())["marker"], patient).toBe("10.0.1.1");
+    expect(await west1(rig)).toBe("10.1.0.1");
+    secret("west", { west: west.kubeconfig("t") });
+    west.service("only-west", ["10.1.0.2"]);
+    await expect.poll(() => west1(rig), patient).toBe("10.1.0.2");
+    // Deleted in the end, it goes as any other one.
+    home.server.delete("secrets", { namespace: "mesh", name: "west" });
+    await expect.poll(() => west1(rig), patient).toBe("");
   });
 
   test("Secrets that are denied are said to be, and nothing is taken for removed", async () => {

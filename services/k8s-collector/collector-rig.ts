@@ -112,6 +112,7 @@ function impatient(more: Partial<ClusterOptions>): RegistryKind<K8sSource> {
         source,
         context,
         (access, options) => openCluster(access, { ...options, maxRetryMs: 50, environment: {}, ...more }),
+        { retryMs: 50, refreshMs: 200 },
       );
       await view.open();
       return view;

@@ -26,6 +26,7 @@ async function start(
     config: { ...config, k8s: { ...config.k8s, clusterId: "home" } },
     factsLog,
     member: "a",
+    retryMs: 20,
     metrics: new Registry(),
     // Kubeconfigs of others have to have TLS, and the simulators have none.
     open: (access, name) =>
@@ -108,6 +109,28 @@ describe("FactsService", () => {
     await expect.poll(() => namesOn(inside.factsLog), patient).toEqual(["east b", "home a"]);
     const without = await start(home, { k8sSource: { ...k8sSource, readPods: false } });
     await expect.poll(() => namesOn(without.factsLog), patient).toEqual(["home a"]);
+  });
+
+  it("reads the others where a kubeconfig can't be used, names it, and reads its cluster once it is mended", async () => {
+    const [home, east] = [await startCluster(), await startCluster()];
+    home.server.set("pods", runningPod("a", "10.0.0.1"));
+    home.server.set("secrets", secret("remote", { west: kubeconfig(east) }));
+    east.server.set("pods", runningPod("b", "10.1.0.1"));
+    const folder = mkdtempSync(join(tmpdir(), "facts-service-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = (id: string) => ({ id, kubeConfig: join(folder, id) });
+    await expect(start(undefined, { k8sSource: { clusters: [file("east")] } })).rejects.toThrow(
+      /can't be read/,
+    );
+    writeFileSync(join(folder, "east"), east.server.kubeconfig(east.url));
+    writeFileSync(join(folder, "home"), "garbage");
+    const k8sSource = { clusters: [file("home"), file("east")] };
+    const { service, factsLog } = await start(home, { k8sSource });
+    await expect.poll(() => namesOn(factsLog), patient).toEqual(["east b"]);
+    expect(service.remark).toMatch(/^cluster home can't be opened: .*is no kubeconfig/);
+    writeFileSync(join(folder, "home"), home.server.kubeconfig(home.url));
+    await expect.poll(() => namesOn(factsLog), patient).toEqual(["east b", "home a", "west b"]);
+    expect(service.remark).toBeUndefined();
   });
 
   it("reads clusters that only a source's Secrets name, and lets go of one when no namespace names it any more", async () => {

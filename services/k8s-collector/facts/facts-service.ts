@@ -13,6 +13,7 @@ import { followClusterSecrets } from "../../../shared/kubernetes/remote/follow-c
 import { errorText, isMeshError } from "../../../shared/runtime/errors.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
 import type { ServiceContext } from "../../../shared/runtime/run-service.ts";
+import { defaultRetryMs, UnopenedClusters } from "../view/unopened-clusters.ts";
 import { ClusterFacts } from "./cluster-facts.ts";
 import { SecretClaims } from "./secret-claims.ts";
 import type { ClaimChange } from "./secret-claims.ts";
@@ -25,6 +26,14 @@ export interface FactsServiceOptions {
   readonly metrics: Registry;
   /** Opens a cluster: tests have their own. */
   readonly open?: (access: ClusterAccess, name: string) => Promise<KubernetesCluster>;
+  /** The time between two attempts to open a cluster, in milliseconds. Default {@link defaultRetryMs}. */
+  readonly retryMs?: number;
+}
+
+/** A cluster that the configuration names. */
+interface Configured {
+  readonly id: string;
+  readonly access: ClusterAccess;
 }
 
 /**
@@ -37,14 +46,20 @@ export class FactsService {
   readonly #signal: AbortSignal;
   readonly #clusters = new Map<string, { readonly facts: ClusterFacts; readonly running: Promise<void> }>();
   readonly #configured: ReadonlyMap<string, ClusterAccess>;
+  /** Configured clusters that couldn't be opened. */
+  readonly #unopened: UnopenedClusters<Configured>;
   readonly #failure = Promise.withResolvers<void>();
   /** By namespace. */
   readonly #secrets = new Map<string, Reflector<ClusterSecret>>();
   /** Changes of remote clusters are carried out one after the other. */
   #changes: Promise<void> = Promise.resolve();
 
-  private constructor(options: FactsServiceOptions, { log, signal }: ServiceContext) {
+  private constructor(options: FactsServiceOptions, context: ServiceContext) {
+    const { log, signal } = context;
     this.#options = options;
+    this.#unopened = new UnopenedClusters(options.retryMs ?? defaultRetryMs, (cluster) => {
+      void this.#retry(cluster, context);
+    });
     this.#configured = serviceClusters(options.config);
     this.#log = log.child({ registry: "facts" });
     this.#signal = signal;
@@ -53,16 +68,46 @@ export class FactsService {
   /**
    * Starts to read our own cluster (`k8s`), the clusters of its Secrets, and those that Kubernetes sources name; all ends
    * with the service.
-   * @throws MeshError `configuration` if a kubeconfig, or our pod, is at fault. Without any access to our own cluster the
-   * others are read, if there are any.
+   * @throws MeshError `configuration` if the kubeconfig of our own cluster, or our pod, is at fault, or every kubeconfig.
+   * Without any access to our own cluster the others are read, if there are any.
    */
   static async start(options: FactsServiceOptions, context: ServiceContext): Promise<FactsService> {
     const service = new FactsService(options, context);
-    for (const [id, access] of service.#configured) service.#add(id, await service.#open(access, id));
-    await service.#startHome(context);
+    for (const [id, access] of service.#configured) await service.#openConfigured({ id, access });
+    if (!service.#unopened.has(options.config.k8s.clusterId)) await service.#startHome(context);
+    if (service.#clusters.size === 0 && service.#unopened.size > 0) {
+      const { firstError } = service.#unopened;
+      service.#unopened[Symbol.dispose]();
+      throw firstError;
+    }
     context.use({ [Symbol.asyncDispose]: () => service.#ended() });
     registerMetrics(service, options.metrics);
     return service;
+  }
+
+  /** A kubeconfig that can't be used may be mended while other clusters are read. */
+  async #openConfigured(configured: Configured): Promise<void> {
+    const { id, access } = configured;
+    try {
+      const cluster = await this.#open(access, id);
+      if (this.#signal.aborted) return await cluster[Symbol.asyncDispose]();
+      this.#unopened.delete(id);
+      this.#add(id, cluster);
+    } catch (error) {
+      if (this.#signal.aborted || !this.#unopened.add(configured, error)) return;
+      this.#log.error(
+        { cluster: id, reason: errorText(error) },
+        "a cluster can't be opened: what is known of its pods stays, the others are read; mend its kubeconfig",
+      );
+    }
+  }
+
+  async #retry(configured: Configured, context: ServiceContext): Promise<void> {
+    await this.#openConfigured(configured);
+    const { id } = configured;
+    if (id !== this.#options.config.k8s.clusterId || !this.#clusters.has(id)) return;
+    // Our own cluster has the Secrets of others.
+    await this.#startHome(context).catch((error: unknown) => this.#failure.reject(error));
   }
 
   async #startHome(context: ServiceContext): Promise<void> {
@@ -107,6 +152,7 @@ export class FactsService {
       const text = facts.remark ?? facts.notReady;
       if (text !== undefined) return text;
     }
+    for (const [id, reason] of this.#unopened.reasons) return `cluster ${id} can't be opened: ${reason}`;
     for (const [namespace, { state: { error } }] of this.#secrets) {
       if (error !== undefined) {
         return `Secrets with further clusters in ${namespace} can't be read: ${error.message}`;
@@ -171,7 +217,7 @@ export class FactsService {
     if (id === this.#options.config.k8s.clusterId || this.#signal.aborted) return;
     if (this.#configured.has(id)) {
       const reason = "k8sSource.clusters names a cluster with this id already";
-      if (change.type === "removed") return;
+      if (change.type === "removed" || change.type === "withdrawn") return;
       return this.#log.warn(
         { cluster: id, secret, reason },
         "a Secret's kubeconfig isn't used for facts of pods",
@@ -208,10 +254,12 @@ export class FactsService {
           { cluster: id, secret, reason: change.reason },
           "a Secret's kubeconfig isn't used: what is known of the cluster stays; mend the Secret",
         );
+      case "withdrawn":
     }
   }
 
   async #ended(): Promise<void> {
+    this.#unopened[Symbol.dispose]();
     await this.#changes;
     await Promise.all(Array.from(this.#clusters.values(), ({ running }) => running));
     this.#failure.resolve();

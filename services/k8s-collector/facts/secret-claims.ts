@@ -30,6 +30,7 @@ export class SecretClaims {
   apply(namespace: string, { change, isEvidence }: ClaimChange): ClaimChange | undefined {
     // Nothing changes by a refusal: it is for the operator only.
     if (change.type === "refused") return { change, isEvidence };
+    if (change.type === "withdrawn") return undefined;
     const { id, secret } = change;
     const claims = this.#claims.get(id) ?? new Map<string, Claim>();
     const before = this.#chosen(claims);

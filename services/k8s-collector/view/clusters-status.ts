@@ -7,6 +7,8 @@ import type { RefusedCluster } from "./wanted-clusters.ts";
 export interface ClustersState {
   readonly slots: readonly ClusterSlot[];
   readonly refused: readonly RefusedCluster[];
+  /** Why clusters couldn't be opened, by id. */
+  readonly unopened: ReadonlyMap<string, string>;
   /** The Secrets of our own cluster; undefined: they aren't followed. */
   readonly home: HomeSecrets | undefined;
 }
@@ -18,8 +20,10 @@ export function errorOf({ slots, home }: ClustersState): string | undefined {
 }
 
 /** What an operator should know though everything can be read; undefined: nothing. */
-export function remarkOf({ slots, refused: [refused], home }: ClustersState): string | undefined {
-  return slots.map(({ remark }) => remark).find((remark) => remark !== undefined) ?? home?.remark ??
+export function remarkOf({ slots, unopened, refused: [refused], home }: ClustersState): string | undefined {
+  const [failed] = unopened;
+  return slots.map(({ remark }) => remark).find((remark) => remark !== undefined) ??
+    (failed && `cluster ${failed[0]} can't be opened: ${failed[1]}`) ?? home?.remark ??
     (refused && `cluster ${refused.id} of ${refused.origin} is not read: ${refused.reason}`);
 }
 
@@ -34,7 +38,9 @@ export function heardMsOf({ slots, home }: ClustersState): number | undefined {
 }
 
 /** One line for each cluster, those that are refused among them, and one for the Secrets. */
-export function connectionsOf({ slots, refused, home }: ClustersState): CollectorStatus["connections"] {
+export function connectionsOf(
+  { slots, refused, unopened, home }: ClustersState,
+): CollectorStatus["connections"] {
   const nowMs = performance.now();
   const ageMs = (heardMs: number | undefined) => heardMs === undefined ? null : Math.round(nowMs - heardMs);
   return [
@@ -43,6 +49,12 @@ export function connectionsOf({ slots, refused, home }: ClustersState): Collecto
       synced: slot.isSynced,
       lastSuccessAgeMs: ageMs(slot.current.heardMs),
       lastError: slot.errorAt(nowMs) ?? slot.remark ?? null,
+    })),
+    ...Array.from(unopened, ([name, lastError]) => ({
+      name,
+      synced: false,
+      lastSuccessAgeMs: null,
+      lastError,
     })),
     ...refused.map(({ id, origin, reason }) => ({
       name: `${id} (${origin})`,

@@ -20,6 +20,8 @@ import { ClusterSlot } from "./cluster-slot.ts";
 import { connectionsOf, errorOf, heardMsOf, remarkOf } from "./clusters-status.ts";
 import type { ClustersState } from "./clusters-status.ts";
 import { HomeSecrets } from "./home-secrets.ts";
+import { RefusalLog } from "./refusal-log.ts";
+import { defaultRetryMs, UnopenedClusters } from "./unopened-clusters.ts";
 import { WantedClusters } from "./wanted-clusters.ts";
 import type { WantedCluster } from "./wanted-clusters.ts";
 
@@ -44,7 +46,8 @@ export class Clusters implements AsyncDisposable {
   /** Clusters that are being opened, by id. */
   readonly #opening = new Map<string, WantedCluster>();
   readonly #closing = new Set<Promise<void>>();
-  readonly #toldRefusals = new Set<string>();
+  readonly #unopened: UnopenedClusters<WantedCluster>;
+  readonly #refusals: RefusalLog;
   readonly #startedMs = performance.now();
   #home: HomeSecrets | undefined;
   #isClosed = false;
@@ -54,23 +57,36 @@ export class Clusters implements AsyncDisposable {
     context: SourceContext,
     listener: ClustersListener,
     open: OpenCluster = (access, options) => sharedClusters.open(access, options),
+    retryMs = defaultRetryMs,
   ) {
     this.#source = source;
     this.#context = context;
     this.#listener = listener;
     this.#openCluster = open;
+    this.#refusals = new RefusalLog(context.log);
+    this.#unopened = new UnopenedClusters(retryMs, (wanted) => {
+      if (!this.#opening.has(wanted.id)) void this.#start(wanted);
+    });
     const configured = configuredClusters(source, context.config);
     this.#configured = new Map(configured.map((cluster) => [cluster.id, cluster]));
     const { clusterId } = context.config.k8s;
     this.#wanted = new WantedClusters([...this.#configured.keys()], source.allowWatchedClusters, clusterId);
   }
 
-  /** Opens the configured clusters. @throws MeshError `configuration` that names the kubeconfig at fault */
+  /**
+   * Opens the configured clusters. One that can't be opened is tried again while the others are read.
+   * @throws MeshError `configuration` that names the kubeconfig at fault, if none can be
+   */
   async open(): Promise<void> {
     const { config, log } = this.#context;
     const { clusters, clusterSecretsNamespace, istiodNamespace } = this.#source;
     const own = clusters.find(({ inCluster }) => inCluster);
     for (const cluster of this.#wanted.clusters.values()) await this.#start(cluster);
+    if (this.#unopened.size > 0 && this.#slots.size === 0 && clusterSecretsNamespace === "") {
+      const { firstError } = this.#unopened;
+      this.#unopened[Symbol.dispose]();
+      throw firstError;
+    }
     if (clusterSecretsNamespace !== "" || (own !== undefined && istiodNamespace !== "")) {
       const home = await this.#openCluster(homeAccess(config), { name: config.k8s.clusterId });
       this.#home = new HomeSecrets(home, this.#source, this.#wanted, log, () => this.#reconcile());
@@ -91,20 +107,23 @@ export class Clusters implements AsyncDisposable {
   isMissing(id: string): boolean {
     const slot = this.#slots.get(id);
     if (slot !== undefined) return !slot.isSynced;
-    return this.#opening.has(id) || this.#home?.isPending === true;
+    return this.#opening.has(id) || this.#unopened.has(id) || this.#home?.isPending === true ||
+      this.#wanted.unreadable.has(id);
   }
 
   /** True while some cluster can't be read yet. */
   get isMissingSome(): boolean {
-    return this.#opening.size > 0 || this.#home?.isPending === true ||
+    return this.#opening.size > 0 || this.#unopened.size > 0 || this.#home?.isPending === true ||
+      this.#wanted.unreadable.size > 0 ||
       [...this.#slots.values()].some(({ isSynced }) => !isSynced);
   }
 
   /** How long clusters are still waited for, in milliseconds; 0: not any more. */
   waitMs(nowMs: number): number {
     const { clusterWaitTime: limit } = this.#source;
+    // One that couldn't be opened isn't waited for while it is tried again.
     const isPending = this.#home?.isPending === true || this.#home?.isWatchedPending === true ||
-      this.#opening.size > 0;
+      [...this.#opening.keys()].some((id) => !this.#unopened.has(id));
     const homeMs = limit === 0 ? Number.POSITIVE_INFINITY : Math.max(0, this.#startedMs + limit - nowMs);
     return Math.max(
       isPending ? homeMs : 0,
@@ -113,7 +132,9 @@ export class Clusters implements AsyncDisposable {
   }
 
   get error(): string | undefined {
-    return errorOf(this.#state);
+    const error = errorOf(this.#state);
+    // Without any cluster that can be read the others' reasons count.
+    return error ?? (this.#slots.size === 0 && this.isMissingSome ? this.remark : undefined);
   }
 
   get remark(): string | undefined {
@@ -131,7 +152,12 @@ export class Clusters implements AsyncDisposable {
   }
 
   get #state(): ClustersState {
-    return { slots: [...this.#slots.values()], refused: this.#wanted.refused, home: this.#home };
+    return {
+      slots: [...this.#slots.values()],
+      refused: this.#wanted.refused,
+      unopened: this.#unopened.reasons,
+      home: this.#home,
+    };
   }
 
   /**
@@ -152,6 +178,7 @@ export class Clusters implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
+    this.#unopened[Symbol.dispose]();
     await this.#home?.[Symbol.asyncDispose]();
     await Promise.all([...this.#slots.values()].map((slot) => slot[Symbol.asyncDispose]()));
     await Promise.all(this.#closing);
@@ -160,29 +187,17 @@ export class Clusters implements AsyncDisposable {
   /** Brings the connections in line with the clusters that are wanted. */
   #reconcile(): void {
     if (this.#isClosed) return;
-    this.#tellRefusals();
+    this.#refusals.tell(this.#wanted.refused);
     const wanted = this.#wanted.clusters;
     for (const [id, slot] of this.#slots) {
       const cluster = wanted.get(id);
       if (cluster === undefined) this.#remove(slot);
-      else if (cluster.kubeconfig !== slot.kubeconfig) void this.#startOrTell(cluster);
+      else if (cluster.kubeconfig !== slot.kubeconfig) void this.#start(cluster);
     }
+    this.#unopened.keepOnly(wanted);
     for (const id of this.#opening.keys()) if (!wanted.has(id)) this.#opening.delete(id);
-    for (const [id, cluster] of wanted) if (!this.#slots.has(id)) void this.#startOrTell(cluster);
+    for (const [id, cluster] of wanted) if (!this.#slots.has(id)) void this.#start(cluster);
     this.#listener.readEnded({ seconds: 0, differs: false });
-  }
-
-  #tellRefusals(): void {
-    const { log } = this.#context;
-    const present = new Set<string>();
-    for (const { id, origin, reason } of this.#wanted.refused) {
-      const text = `${id}\0${origin}\0${reason}`;
-      present.add(text);
-      if (this.#toldRefusals.has(text)) continue;
-      this.#toldRefusals.add(text);
-      log.warn({ cluster: id, origin, reason }, "a cluster is not read; the others are");
-    }
-    for (const text of this.#toldRefusals) if (!present.has(text)) this.#toldRefusals.delete(text);
   }
 
   #remove(slot: ClusterSlot): void {
@@ -201,19 +216,7 @@ export class Clusters implements AsyncDisposable {
     void closing.finally(() => this.#closing.delete(closing));
   }
 
-  async #startOrTell(wanted: WantedCluster): Promise<void> {
-    try {
-      await this.#start(wanted);
-    } catch (error) {
-      const { id: cluster } = wanted;
-      this.#context.log.error(
-        { cluster, reason: errorText(error) },
-        "a cluster can't be opened; the others are read",
-      );
-    }
-  }
-
-  /** Connects to a cluster, for the first time or with new credentials. @throws MeshError if it can't be opened */
+  /** Connects to a cluster, for the first time or with new credentials. */
   async #start(wanted: WantedCluster): Promise<void> {
     const { id, kubeconfig } = wanted;
     const present = this.#opening.get(id);
@@ -228,17 +231,21 @@ export class Clusters implements AsyncDisposable {
     try {
       cluster = await this.#openCluster(access, { name: id });
     } catch (error) {
+      if (this.#isClosed || this.#opening.get(id) !== wanted) return;
       this.#opening.delete(id);
-      if (kubeconfig === undefined) throw error;
-      this.#context.log.error(
-        { cluster: id, reason: errorText(error) },
-        "a cluster can't be opened; the others are read",
-      );
+      if (this.#unopened.add(wanted, error)) {
+        this.#context.log.error(
+          { cluster: id, reason: errorText(error) },
+          "a cluster can't be opened: what was published of it stays, the others are read; mend its kubeconfig",
+        );
+        this.#listener.readEnded({ seconds: 0, differs: false });
+      }
       return;
     }
     // Meanwhile the Secret may have been deleted, or rotated again.
     if (this.#isClosed || this.#opening.get(id) !== wanted) return this.#close(cluster);
     this.#opening.delete(id);
+    this.#unopened.delete(id);
     this.#follow(wanted, cluster);
   }
 

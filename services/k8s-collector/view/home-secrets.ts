@@ -4,6 +4,7 @@ import type { KubernetesCluster, Reflector } from "../../../shared/kubernetes/ku
 import { clusterSecretLabel } from "../../../shared/kubernetes/remote/cluster-secret.ts";
 import type { Logger } from "../../../shared/runtime/log.ts";
 import type { WantedClusters } from "./wanted-clusters.ts";
+import { WatchedRemotes } from "./watched-remotes.ts";
 
 /** Secrets that are followed in our own cluster. */
 interface FollowedSecrets {
@@ -44,15 +45,13 @@ export class HomeSecrets implements AsyncDisposable {
       );
     }
     if (watched !== "") {
-      const ids = new Map<string, string>();
+      const remotes = new WatchedRemotes();
       this.#watched = followed(
         watched,
         followClusterSecrets(cluster, watched, {
           onChange: (change) => {
-            if (change.type === "removed") ids.delete(change.id);
-            // Also one whose kubeconfig we don't take may be one that istiod takes.
-            else ids.set(change.id, change.secret);
-            wanted.watched = { ...wanted.watched, remote: ids };
+            remotes.apply(change);
+            wanted.watched = { ...wanted.watched, remote: remotes.clusters };
           },
           onEvent: changed,
         }),

@@ -15,6 +15,14 @@ import type { OpenCluster } from "./clusters.ts";
 import { istioNamespace } from "./cluster-follower.ts";
 import { RecalledEntries } from "./recalled-entries.ts";
 
+/** How long this waits, in milliseconds. */
+export interface Patience {
+  /** Between two attempts to open a cluster. Default 5 000. */
+  readonly retryMs?: number;
+  /** For a complete read where `clusterWaitTime` is without limit: one cluster mustn't hold up all others. Default 30 000. */
+  readonly refreshMs?: number;
+}
+
 /**
  * All clusters of a Kubernetes source as one registry. Its units are Services: those of all clusters with one namespace
  * and name.
@@ -41,12 +49,17 @@ export class KubernetesView implements RegistryView {
   readonly #work = new WorkSignal();
   #isComplete = false;
 
-  /** `open` replaces the API servers: for objects that are in a file. */
-  constructor(source: K8sSource, context: SourceContext, open?: OpenCluster) {
+  /** `open` replaces the API servers: for objects that are in a file. Tests have less `patience`. */
+  constructor(
+    source: K8sSource,
+    context: SourceContext,
+    open?: OpenCluster,
+    { retryMs, refreshMs = 30_000 }: Patience = {},
+  ) {
     const { sink } = context;
     this.#context = context;
     this.keepsLastEndpoints = source.enableEmptyProtection;
-    this.#refreshMs = source.clusterWaitTime;
+    this.#refreshMs = source.clusterWaitTime || refreshMs;
     this.#place = servicePlacement(source);
     this.#rules = {
       isMerged: source.clusterEntries === "merged",
@@ -59,14 +72,20 @@ export class KubernetesView implements RegistryView {
       istioNamespace,
       revision: context.environment.istioRevision,
     };
-    this.#clusters = new Clusters(source, context, {
-      changed: (unit, endpoints) => sink.changed(unit, endpoints),
-      readEnded: (read) => {
-        sink.readEnded(read);
-        this.#settle();
-        this.#work.call();
+    this.#clusters = new Clusters(
+      source,
+      context,
+      {
+        changed: (unit, endpoints) => sink.changed(unit, endpoints),
+        readEnded: (read) => {
+          sink.readEnded(read);
+          this.#settle();
+          this.#work.call();
+        },
       },
-    }, open);
+      open,
+      retryMs,
+    );
   }
 
   /** Opens the configured clusters. @throws MeshError `configuration` that names the kubeconfig at fault */

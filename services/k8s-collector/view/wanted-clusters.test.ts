@@ -61,5 +61,27 @@ describe("WantedClusters", () => {
     expect(wanted.clusters.get("east")?.kubeconfig).toBe("new");
     wanted.apply({ type: "removed", id: "east", secret: "mesh/a" });
     expect(idsOf(wanted)).toEqual({ read: [], refused: [] });
+    wanted.apply({ type: "refused", id: "west", secret: "mesh/b", reason: "garbage" });
+    wanted.apply({ type: "withdrawn", id: "west", secret: "mesh/b" });
+    expect(idsOf(wanted)).toEqual({ read: [], refused: [] });
+  });
+
+  test("what was published of a cluster stays whose Secrets were unusable from the start, and no other one's", () => {
+    const wanted = new WantedClusters(["named"], [], "home");
+    const refused = (id: string, secret = "mesh/a") =>
+      wanted.apply({ type: "refused", id, secret, reason: "garbage" });
+    for (const id of ["east", "west", "named", "home"]) refused(id);
+    wanted.watched = { ownId: "home", remote: new Map([["west", "istio-system/s"]]) };
+    // One that istiod watches goes, whether it can be read or not.
+    expect([...wanted.unreadable]).toEqual(["east"]);
+    wanted.apply(added("east", "k", "mesh/b"));
+    expect([...wanted.unreadable]).toEqual([]);
+    // That Secret is deleted: this is evidence, though a broken one is left.
+    wanted.apply({ type: "removed", id: "east", secret: "mesh/b" });
+    expect([...wanted.unreadable]).toEqual([]);
+    refused("north");
+    expect([...wanted.unreadable]).toEqual(["north"]);
+    wanted.apply({ type: "withdrawn", id: "north", secret: "mesh/a" });
+    expect([...wanted.unreadable]).toEqual([]);
   });
 });

@@ -33,6 +33,8 @@ export class WantedClusters {
   readonly #configured: ReadonlyMap<string, WantedCluster>;
   readonly #allowed: ReadonlySet<string>;
   readonly #fromSecrets = new Map<string, WantedCluster>();
+  /** Ids for which a Secret had a usable kubeconfig at any time since this process started. */
+  readonly #everUsable = new Set<string>();
   /** Secrets that a roster refuses, by id and Secret. */
   readonly #unusable = new Map<string, RefusedCluster>();
   watched: WatchedClusters;
@@ -57,11 +59,14 @@ export class WantedClusters {
       case "added":
       case "rotated":
         this.#unusable.delete(key);
+        this.#everUsable.add(id);
         this.#fromSecrets.set(id, { id, kubeconfig: change.kubeconfig, origin: `Secret ${secret}` });
         break;
       case "removed":
         this.#fromSecrets.delete(id);
-        for (const each of this.#unusable.keys()) if (each.startsWith(`${id}\0`)) this.#unusable.delete(each);
+        break;
+      case "withdrawn":
+        this.#unusable.delete(key);
         break;
       case "refused":
         this.#unusable.set(key, { id, origin: `Secret ${secret}`, reason: change.reason });
@@ -76,6 +81,18 @@ export class WantedClusters {
       if (!wanted.has(cluster.id) && this.#refusal(cluster) === undefined) wanted.set(cluster.id, cluster);
     }
     return wanted;
+  }
+
+  /**
+   * Clusters that only Secrets without a usable kubeconfig name, and named so when this process started: what an earlier
+   * one published of them stays, because a Secret that is broken is no deletion.
+   */
+  get unreadable(): ReadonlySet<string> {
+    const ids = [...this.#unusable.values()].filter(({ id, origin }) =>
+      !this.#everUsable.has(id) && !this.#configured.has(id) &&
+      this.#refusal({ id, kubeconfig: "", origin }) === undefined
+    );
+    return new Set(ids.map(({ id }) => id));
   }
 
   /** The others, and why. */

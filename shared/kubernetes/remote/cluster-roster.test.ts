@@ -112,7 +112,10 @@ describe("ClusterRoster", () => {
       type: "added",
       id: "west",
     }]);
-    expect(roster.deleted("mesh/a")).toEqual([{ type: "removed", id: "east", secret: "mesh/a" }]);
+    expect(roster.deleted("mesh/a")).toEqual([
+      { type: "withdrawn", id: "north", secret: "mesh/a" },
+      { type: "removed", id: "east", secret: "mesh/a" },
+    ]);
     expect([...roster.clusters.keys()]).toEqual(["west"]);
   });
 
@@ -134,6 +137,17 @@ describe("ClusterRoster", () => {
     roster.set(secret("new", 1, { east: kubeconfig("1") }));
     expect(roster.set(secret("old", 0, { east: kubeconfig("1") }))).toMatchObject([{ type: "refused" }]);
     expect([...roster.clusters]).toEqual([["east", "mesh/old"]]);
+  });
+
+  test("says when a refusal is over: the Secret was mended to what it had, or is gone", () => {
+    const roster = new ClusterRoster();
+    roster.set(secret("s", 0, { east: kubeconfig("1") }));
+    roster.set(secret("s", 0, { east: "garbage" }));
+    const withdrawn = (name: string) => [{ type: "withdrawn", id: "east", secret: `mesh/${name}` }];
+    expect(roster.set(secret("s", 0, { east: kubeconfig("1") }))).toEqual(withdrawn("s"));
+    expect(roster.set(secret("s", 0, { east: kubeconfig("1") }))).toEqual([]);
+    roster.set(secret("younger", 1, { east: kubeconfig("2") }));
+    expect(roster.deleted("mesh/younger")).toEqual(withdrawn("younger"));
   });
 
   test("uses the younger of two Secrets if the older one never worked", () => {

@@ -9,7 +9,9 @@ export type RosterChange =
   /** No Secret names it any more; `secret` was the last one in use. */
   | { readonly type: "removed"; readonly id: string; readonly secret: string }
   /** A Secret isn't used for this cluster, for this reason. What was used before stays in use. */
-  | { readonly type: "refused"; readonly id: string; readonly secret: string; readonly reason: string };
+  | { readonly type: "refused"; readonly id: string; readonly secret: string; readonly reason: string }
+  /** The refusal that was told last no longer holds: the Secret was mended, or doesn't name the cluster any more. */
+  | { readonly type: "withdrawn"; readonly id: string; readonly secret: string };
 
 /** A Secret with the last kubeconfig of each cluster that could be used. */
 interface Claimant {
@@ -67,7 +69,14 @@ export class ClusterRoster {
   }
 
   #settle(ids: readonly string[]): RosterChange[] {
-    return [...new Set(ids)].flatMap((id) => [...this.#use(id), ...this.#refuse(id)]);
+    return [...new Set(ids)].flatMap((id) => {
+      const used = this.#use(id);
+      // Who is told that a Secret is used now knows that it isn't refused.
+      const others = this.#refuse(id).filter(({ type, secret }) =>
+        type === "refused" || !used.some((change) => change.type !== "removed" && change.secret === secret)
+      );
+      return [...used, ...others];
+    });
   }
 
   /** Chooses again whose kubeconfig is used. */
@@ -85,21 +94,24 @@ export class ClusterRoster {
     return [{ type: used === undefined ? "added" : "rotated", id, secret, kubeconfig: kubeconfig.text }];
   }
 
-  /** Tells of each Secret that isn't used for a cluster, once for each reason. */
+  /** Tells of each Secret that isn't used for a cluster, once for each reason, and of those for which that is over. */
   #refuse(id: string): RosterChange[] {
     const changes: RosterChange[] = [];
     const claims = this.#claims(id);
     const holder = this.#used.get(id)?.secret;
     for (const key of this.#refusals.keys()) {
       const [ofId, ofSecret] = splitRefusal(key);
-      if (ofId === id && !claims.some(({ secret }) => secret.key === ofSecret)) this.#refusals.delete(key);
+      if (ofId !== id || claims.some(({ secret }) => secret.key === ofSecret)) continue;
+      this.#refusals.delete(key);
+      changes.push({ type: "withdrawn", id, secret: ofSecret });
     }
     for (const { secret } of claims) {
       const taken = secret.key === holder ? undefined : `cluster ${id} is already that of Secret ${holder}`;
       const reason = secret.clusters.get(id)?.problem ?? taken;
       const key = `${id}\0${secret.key}`;
-      if (reason === undefined) this.#refusals.delete(key);
-      else if (this.#refusals.get(key) !== reason) {
+      if (reason === undefined) {
+        if (this.#refusals.delete(key)) changes.push({ type: "withdrawn", id, secret: secret.key });
+      } else if (this.#refusals.get(key) !== reason) {
         this.#refusals.set(key, reason);
         changes.push({ type: "refused", id, secret: secret.key, reason });
       }

@@ -69,7 +69,11 @@ describe("followClusterSecrets", () => {
     expect(home.kubeconfigs.get("east")).toBe(kubeconfig("3"));
     home.secret("a", { east: kubeconfig("3") }, "false");
     home.server.delete("secrets", { namespace: "mesh", name: "b" });
-    await expect.poll(() => home.told.slice(4), patient).toEqual(["removed east", "removed west"]);
+    await expect.poll(() => home.told.slice(4), patient).toEqual([
+      "removed east",
+      "removed west",
+      "withdrawn broken",
+    ]);
   });
 
   test("has no evidence for a Secret that is missing from a complete read", async () => {
