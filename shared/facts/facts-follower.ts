@@ -217,10 +217,10 @@ export class FactsFollower {
   }
 
   /** Before anybody may have looked up an address there is nobody to tell. */
-  #note(addresses: readonly string[]): void {
-    if (!this.#isReady || addresses.length === 0) return;
+  #note(addresses: Iterable<string>): void {
+    if (!this.#isReady) return;
     for (const address of addresses) this.#changed.add(address);
-    if (this.#isTelling) return;
+    if (this.#isTelling || this.#changed.size === 0) return;
     this.#isTelling = true;
     setImmediate(() => {
       this.#isTelling = false;

@@ -143,8 +143,11 @@ export class FactsIndex {
     return pod.ips;
   }
 
-  /** A node is there, or has changed: looks at all pods of its cluster, because this is rare. */
-  setNode(clusterId: string, name: string, { labels }: NodeFact): readonly string[] {
+  /**
+   * A node is there, or has changed. Who reads the result looks at all pods of the cluster for it, which is rare; the many
+   * nodes of a start, which are news to no one, don't cost that.
+   */
+  setNode(clusterId: string, name: string, { labels }: NodeFact): Iterable<string> {
     const cluster = this.#cluster(clusterId);
     const before = cluster.nodes.get(name);
     cluster.nodes.set(name, { labels, generation: this.#generation });
@@ -153,7 +156,7 @@ export class FactsIndex {
   }
 
   /** A node is gone. */
-  deleteNode(clusterId: string, name: string): readonly string[] {
+  deleteNode(clusterId: string, name: string): Iterable<string> {
     const cluster = this.#clusters.get(clusterId);
     if (cluster?.nodes.delete(name) !== true) return [];
     return addressesOn(cluster, name);
@@ -258,10 +261,8 @@ function areSame(a: Labels, b: Labels): boolean {
     keys.every((key) => Object.hasOwn(b, key) && a[key] === b[key]);
 }
 
-function addressesOn({ pods }: Cluster, node: string): string[] {
-  const addresses: string[] = [];
-  for (const pod of pods.values()) if (pod.node === node) addresses.push(...pod.ips);
-  return addresses;
+function* addressesOn({ pods }: Cluster, node: string): Iterable<string> {
+  for (const pod of pods.values()) if (pod.node === node) yield* pod.ips;
 }
 
 function neighbourhoodOf(address: string): string {

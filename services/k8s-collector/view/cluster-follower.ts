@@ -77,10 +77,11 @@ export class ClusterFollower implements AsyncDisposable {
     this.traits = traits;
     this.#options = options;
     this.#kinds = new FollowedKinds(traits.id);
+    // What the first reading finds is no change, and what a comparison finds is compared as a whole.
+    const isHeard = () => this.#isSynced && !this.#isComparing;
     this.objects = new ClusterObjects(istioNamespace, (unit, endpoints) => {
-      // What the first reading finds is no change, and what a comparison finds is compared as a whole.
-      if (this.#isSynced && !this.#isComparing) listener.changed(unit, endpoints);
-    });
+      if (isHeard()) listener.changed(unit, endpoints);
+    }, isHeard);
     const namespaces = source.namespaces.length === 0 ? [undefined] : source.namespaces;
     for (const namespace of namespaces) this.#followNamespace(namespace, source);
     if (source.readPods) {

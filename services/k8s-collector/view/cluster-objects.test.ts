@@ -132,6 +132,31 @@ describe("ClusterObjects", () => {
     expect(take()).toEqual(["ns/a 0", "other/b 0"]);
   });
 
+  test("a node costs no look at all endpoints while nothing is told, as at the start", () => {
+    let isHeard = false;
+    let looks = 0;
+    const told: string[] = [];
+    const objects = new ClusterObjects("istio-system", (unit) => void told.push(unit), () => isHeard);
+    objects.setService("ns/a", service, 0);
+    const { endpoints, ...rest } = slice("a", "");
+    const counted = {
+      ...rest,
+      get endpoints() {
+        looks++;
+        return endpoints;
+      },
+    };
+    objects.setSlice("ns/x", counted, undefined, 0);
+    told.splice(0);
+    const before = looks;
+    objects.setNode("/n", { region: "r", zone: "z", subzone: "" });
+    expect(looks).toBe(before);
+    isHeard = true;
+    objects.setNode("/n", { region: "r", zone: "y", subzone: "" });
+    expect(looks).toBeGreaterThan(before);
+    expect(told).toEqual(["ns/a"]);
+  });
+
   test("a Service is exported since its oldest export in any version", () => {
     const { objects } = rig();
     expect(objects.exportedAt("ns/a")).toBeUndefined();

@@ -24,6 +24,7 @@ export type UnitChanged = (unit: Unit, endpoints: number) => void;
  */
 export class ClusterObjects implements ClusterFacts {
   readonly #changed: UnitChanged;
+  readonly #isHeard: () => boolean;
   readonly #istioNamespace: string;
   readonly #services = new Map<Unit, KubernetesService>();
   /** By unit, then by key of the slice. */
@@ -45,8 +46,12 @@ export class ClusterObjects implements ClusterFacts {
   /** True once all pods have been read: a pod that a slice names is expected to be known then. */
   knowsPods = false;
 
-  /** `istioNamespace`: the one whose label names the network of all of the cluster's pods. */
-  constructor(istioNamespace: string, changed: UnitChanged) {
+  /**
+   * `istioNamespace`: the one whose label names the network of all of the cluster's pods. While `isHeard` is false, no
+   * Services are looked for that `changed` would be told of.
+   */
+  constructor(istioNamespace: string, changed: UnitChanged, isHeard: () => boolean = () => true) {
+    this.#isHeard = isHeard;
     this.#istioNamespace = istioNamespace;
     this.#changed = changed;
   }
@@ -164,6 +169,8 @@ export class ClusterObjects implements ClusterFacts {
   setNode(key: string, node: KubernetesNode | undefined): void {
     if (node === undefined) this.#nodes.delete(key);
     else this.#nodes.set(key, node);
+    // Looks at all endpoints: that is for a node that is labelled anew, not for each of those of a start.
+    if (!this.#isHeard()) return;
     const name = key.slice(1);
     for (const [unit, slices] of this.#slices) {
       const isUser = [...slices.values()].some(({ endpoints }) =>
@@ -176,6 +183,7 @@ export class ClusterObjects implements ClusterFacts {
   setNamespace(key: string, namespace: KubernetesNamespace | undefined): void {
     if (namespace === undefined) this.#namespaces.delete(key);
     else this.#namespaces.set(key, namespace);
+    if (!this.#isHeard()) return;
     const isForAll = key === `/${this.#istioNamespace}`;
     for (const [unit, service] of this.#services) {
       if (isForAll || `/${service.namespace}` === key) this.#changed(unit, 0);
