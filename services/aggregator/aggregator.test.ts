@@ -83,6 +83,32 @@ test("the pages of a registry hold the specs of its entries by name", async () =
   expect(await get("/meshregistry/nacos")).toEqual({ status: 200, text: "{}" });
 });
 
+test("the page of Kubernetes holds specs by namespace and name, and the clusters of the configuration", async () => {
+  const clusters = [
+    { id: "east", kubeConfig: "/etc/kubeconfigs/east", context: "admin" },
+    { inCluster: true },
+  ];
+  const { aggregator, get, publish } = await start({ k8s: { clusterId: "home" }, k8sSource: { clusters } });
+  await publish(
+    entryRecord("a"),
+    entryRecord("k", 1, "kubernetes"),
+    markerRecord(),
+    markerRecord("kubernetes"),
+  );
+  await aggregator.gate.opened;
+  const page = async (query = "") => {
+    const read: unknown = JSON.parse((await get(`/meshregistry/k8s${query}`)).text);
+    return read;
+  };
+  const specs = await page();
+  expect(specs).toMatchObject({ "n/k": { hosts: ["k.example"], resolution: "STATIC" } });
+  expect(Object.keys(Object(specs))).toEqual(["n/k"]);
+  expect(await page("?registries=true")).toEqual([
+    { registry_id: "east", kubeConfig: "/etc/kubeconfigs/east", context: "admin" },
+    { registry_id: "home", inCluster: true },
+  ]);
+});
+
 describe("an aggregator with fewer shards than of late", () => {
   const soon = { timeout: 30_000 };
   const names = Array.from({ length: 40 }, (_, index) => `service-${index}`);
