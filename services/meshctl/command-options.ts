@@ -5,7 +5,10 @@ import { MeshError } from "../../shared/runtime/errors.ts";
 import { maskUserInfo } from "../../shared/runtime/mask.ts";
 
 /** The short forms that people's fingers know from kubectl. */
-const shortForms: ReadonlyMap<string, string> = new Map([["-o", "--output"], ["-h", "--help"]]);
+const shortForms: ReadonlyMap<string, string> = new Map([["-o", "--output"], ["-h", "--help"], [
+  "-w",
+  "--watch",
+]]);
 
 /** `-o yaml`, `-o=yaml` and `-oyaml` as `--output yaml`; what follows `--` stays. */
 function withLongForms(args: readonly string[]): string[] {

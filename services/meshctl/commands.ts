@@ -20,6 +20,7 @@ import { getCommand } from "./commands/state/get.ts";
 import { heldCommand } from "./commands/state/held.ts";
 import { historyCommand } from "./commands/state/history.ts";
 import { sourcesCommand } from "./commands/state/sources.ts";
+import { topCommand } from "./commands/state/top.ts";
 import { traceCommand } from "./commands/state/trace.ts";
 import { tapCommand } from "./commands/tap/tap.ts";
 import { validate } from "./commands/validate.ts";
@@ -35,6 +36,7 @@ const commands: readonly Command[] = [
   historyCommand,
   diffCommand,
   dependenciesCommand,
+  topCommand,
   watchCommand,
   tapCommand,
   sourcesCommand,

@@ -9,7 +9,8 @@ import { findCommand, runCommandLine } from "./commands.ts";
 export async function main(args: readonly string[]): Promise<number> {
   const stop = new AbortController();
   const onSignal = () => stop.abort();
-  const lasting = findCommand(args[0])?.lasting === true;
+  const lasting = findCommand(args[0])?.lasting === true ||
+    args.some((arg) => arg === "--watch" || arg === "-w");
   // Every other command has nothing to clean up, and Ctrl-C has to end it even while it reads its input.
   if (lasting) { for (const name of signals) process.on(name, onSignal); }
   try {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { Trace } from "../../shared/api/trace.ts";
 import { recordOf, startApi } from "../../services/aggregator/api/api-rig.ts";
 import { sidecarRecord } from "../../services/aggregator/dependencies/sidecar-rig.ts";
-import { run } from "../../services/meshctl/meshctl-rig.ts";
+import { run, TestRun } from "../../services/meshctl/meshctl-rig.ts";
 
 describe("commands that ask the API", () => {
   let api = "";
@@ -47,6 +47,37 @@ describe("commands that ask the API", () => {
     await fetch(`${api}/meshregistry/collectors/eureka/held/release`, { method: "POST" });
     await expect.poll(async () => (await run("get", "actions", "--api", api)).out)
       .toMatch(/127\.0\.0\.1:\d+ +release +eureka +0 resources held/);
+  });
+
+  test("top: which services change the most; 3 if none does", async () => {
+    const { url, publish } = await startApi([recordOf("busy"), recordOf("calm")]);
+    const counting = run("top", "--for", "3", "--api", url);
+    const quiet = run("top", "--for", "1", "--api", api);
+    let counted: Awaited<typeof counting> | undefined;
+    void counting.then((result) => counted = result);
+    let changes = 0;
+    const change = () => publish(recordOf("busy", { addresses: [`10.0.0.${++changes % 250 + 1}`] }));
+    await expect.poll(async () => (await change(), counted), { timeout: 20_000 }).toBeDefined();
+    expect(counted?.code).toBe(0);
+    expect(counted?.out).toMatch(
+      /^SERVICE +SOURCE +ENDPOINTS +CHANGES\nshop\/busy +eureka +1 +\d+\n\d+ changes in 3 s/,
+    );
+    expect(counted?.out).not.toContain("calm");
+    expect(await quiet).toMatchObject({ code: 3, err: expect.stringContaining("nothing changed in 1 s") });
+    expect(await run("top", "--for", "0", "--api", api)).toMatchObject({ code: 2 });
+  });
+
+  test("--watch prints again what has changed, until Ctrl-C", async () => {
+    const { url, publish } = await startApi([recordOf("orders")]);
+    const watching = new TestRun("get", "services", "--watch", "--api", url);
+    await expect.poll(() => watching.out, { timeout: 10_000 }).toMatch(/^NAME .*\nshop\/orders .*\n$/);
+    await publish(recordOf("stock", { addresses: ["10.0.0.9"] }));
+    await expect.poll(() => watching.out, { timeout: 10_000 })
+      .toMatch(/^NAME .*\nshop\/orders .*\n\nNAME .*\nshop\/orders .*\nshop\/stock .*\n$/);
+    expect(await watching.stop()).toBe(0);
+    const away = new TestRun("sources", "-w", "--api", "http://127.0.0.1:1");
+    await expect.poll(() => away.err, { timeout: 10_000 }).toContain("can't be reached");
+    expect(await away.stop()).toBe(0);
   });
 
   test("dependencies: what depends on a service, hop by hop; 3 if nothing does", async () => {

@@ -116,6 +116,29 @@ export class DebugApi {
     );
   }
 
+  /**
+   * What `/api/v1/events` sends within a time, in milliseconds, as it comes.
+   * @throws NotAnswered if it can't be followed, or ends before
+   */
+  async *events(forMs: number): AsyncIterable<string> {
+    const end = AbortSignal.timeout(forMs);
+    try {
+      const response = await fetch(`${this.url}/api/v1/events`, {
+        headers: this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` },
+        signal: AbortSignal.any([this.#signal, end]),
+      });
+      if (!response.ok || response.body === null) {
+        throw new NotAnswered(`${this.#shown("/events", "/api/v1")} answered ${response.status}`);
+      }
+      yield* response.body.pipeThrough(new TextDecoderStream());
+    } catch (error) {
+      if (end.aborted || this.#signal.aborted) return;
+      if (error instanceof NotAnswered) throw error;
+      throw new NotAnswered(`${maskAddress(this.url)} can't be followed: ${errorText(error)}`);
+    }
+    throw new NotAnswered(`${maskAddress(this.url)} has ended its events; it may have been stopped`);
+  }
+
   #shown(path: string, below: string): string {
     return `${maskAddress(this.url)}${below}${path}`;
   }

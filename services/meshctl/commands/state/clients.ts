@@ -5,6 +5,7 @@ import { stateCommand } from "./state-command.ts";
 export const clientsCommand = stateCommand({
   name: "clients",
   summary: "Show each connected istiod: dialect, versions sent and accepted, what it refuses",
+  canWatch: true,
   usage: "meshctl clients",
   purpose: `Shows the aggregator's clients, a line for each type of resource: what was sent, and what was
 accepted. Equal versions: the client is up to date.

@@ -6,6 +6,7 @@ import { stateCommand } from "./state-command.ts";
 export const conflictsCommand = stateCommand({
   name: "conflicts",
   summary: "Show hosts that several sources have, and what is served of them",
+  canWatch: true,
   usage: "meshctl conflicts [--host HOST]",
   options: { host: { type: "string", value: "HOST", help: "Only this host, with its endpoints by source" } },
   purpose: `Shows the hosts that several sources have: which rule applies, and what is served and why.

@@ -18,6 +18,7 @@ export const listedKinds = ["services", "rejections", "actions"] as const;
 export const getCommand = stateCommand({
   name: "get",
   summary: "List what clients get: get services, rejections, actions",
+  canWatch: true,
   usage: "meshctl get services|rejections|actions [TEXT] [FILTERS]",
   takes: 2,
   options: {

@@ -10,6 +10,7 @@ import { stateCommand } from "./state-command.ts";
 const list = stateCommand({
   name: "held",
   summary: "Show what the mass-deletion guard holds back; held release lets it go",
+  canWatch: true,
   usage: "meshctl held [release --source REGISTRY[/NAME]]",
   options: {
     source: { type: "string", value: "REGISTRY[/NAME]", help: "Only this source (release needs one)" },

@@ -7,6 +7,7 @@ import { stateCommand } from "./state-command.ts";
 export const historyCommand = stateCommand({
   name: "history",
   summary: "Show the last changes of a service: when, which source, what",
+  canWatch: true,
   usage: "meshctl history [NAMESPACE/]NAME",
   takes: 1,
   purpose:

@@ -6,6 +6,7 @@ import { stateCommand } from "./state-command.ts";
 export const sourcesCommand = stateCommand({
   name: "sources",
   summary: "Show each source: is it read, by which collectors, what is held back",
+  canWatch: true,
   usage: "meshctl sources",
   purpose: `Shows each source of the aggregator: whether it was read, its resources, the losses that the
 mass-deletion guard holds, when it was last proved to be read completely (its sync marker), its collectors, which

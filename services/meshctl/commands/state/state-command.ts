@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { helpText } from "../../../../shared/runtime/command-line.ts";
 import type { CommandLine, OptionSpec } from "../../../../shared/runtime/command-line.ts";
 import { MeshError } from "../../../../shared/runtime/errors.ts";
@@ -30,6 +31,8 @@ export interface StateCommand {
   readonly usage: string;
   readonly purpose: string;
   readonly options?: Readonly<Record<string, OptionSpec>>;
+  /** True if `--watch` prints it again whenever it changes. */
+  readonly canWatch?: boolean;
   /** How many arguments it takes beside options; default none. */
   readonly takes?: number;
   /** @throws NotAnswered, MeshError `configuration` */
@@ -42,10 +45,23 @@ const outputOption: OptionSpec = {
   help: "wide (default), yaml or json; short: -o",
 };
 
+const watchOption: OptionSpec = {
+  type: "boolean",
+  help: "Print it again whenever it changes, until Ctrl-C; short: -w",
+};
+
+/** How often `--watch` asks, in milliseconds. */
+const watchEveryMs = 2_000;
+
 /** Makes a command of it: options, help, output forms, exit code 1 if the API doesn't answer. */
 export function stateCommand(what: StateCommand): Command {
-  const options = { ...what.options, ...debugApiOptions, output: outputOption };
-  const usage = `${what.usage} [--api URL] [-o wide|yaml|json]`;
+  const options = {
+    ...what.options,
+    ...debugApiOptions,
+    output: outputOption,
+    ...(what.canWatch === true && { watch: watchOption }),
+  };
+  const usage = `${what.usage} [--api URL] [-o wide|yaml|json]${what.canWatch === true ? " [--watch]" : ""}`;
   return {
     name: what.name,
     summary: what.summary,
@@ -58,6 +74,7 @@ export function stateCommand(what: StateCommand): Command {
         return 0;
       }
       const form = outputForm(line);
+      if (what.canWatch === true && line.flag("watch")) return await watch(what, line, form, io);
       try {
         return print(await what.ask(new DebugApi(line, io.signal), line), form, io);
       } catch (error) {
@@ -67,6 +84,34 @@ export function stateCommand(what: StateCommand): Command {
       }
     },
   };
+}
+
+/** Asks again and again. What can't be answered now may be answered later, so it is said once and no end. */
+async function watch(
+  what: StateCommand,
+  line: CommandLine,
+  form: OutputForm,
+  io: CommandIo,
+): Promise<number> {
+  let shown = "";
+  let said = "";
+  const api = new DebugApi(line, io.signal);
+  while (!io.signal.aborted) {
+    try {
+      let text = "";
+      const keep = (part: string) => text += part;
+      print(await what.ask(api, line), form, { ...io, stdout: keep, stderr: keep });
+      if (text !== shown) io.stdout(`${shown === "" ? "" : "\n"}${text}`);
+      [shown, said] = [text, ""];
+    } catch (error) {
+      if (io.signal.aborted) break;
+      if (!(error instanceof NotAnswered)) throw error;
+      if (error.message !== said) io.stderr(`${error.message}\n`);
+      said = error.message;
+    }
+    await delay(watchEveryMs, undefined, { signal: io.signal }).catch(() => {});
+  }
+  return 0;
 }
 
 type OutputForm = "wide" | "yaml" | "json";
