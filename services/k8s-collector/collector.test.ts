@@ -84,6 +84,55 @@ describe("a Kubernetes collector", () => {
     expect(seen.filter((addresses) => !addresses.split(" ").includes("10.0.0.1"))).toEqual([]);
   });
 
+  test("a StatefulSet that rolls and takes its addresses up in another order has each pod's labels at its own (istio#52110, #52104)", async () => {
+    const cluster = await SimulatedCluster.start();
+    cluster.server.set("services", {
+      metadata: { namespace: "shop", name: "db" },
+      spec: {
+        clusterIP: "None",
+        clusterIPs: ["None"],
+        ipFamilies: ["IPv4", "IPv6"],
+        ports: [{ name: "http", port: 80, targetPort: 8080 }],
+      },
+    });
+    const slices = (order: readonly string[]) => {
+      for (const [addressType, prefix] of [["IPv6", "fd00::"], ["IPv4", "10.0.0."]] as const) {
+        cluster.server.set("endpointSlices", {
+          metadata: {
+            namespace: "shop",
+            name: `db-${addressType}`,
+            labels: { "kubernetes.io/service-name": "db" },
+          },
+          addressType,
+          ports: [{ name: "http", port: 8080 }],
+          endpoints: order.map((name, index) => ({
+            addresses: [`${prefix}${index + 1}`],
+            targetRef: { kind: "Pod", namespace: "shop", name },
+          })),
+        });
+      }
+    };
+    const pods = (version: string) => {
+      for (const name of ["db-0", "db-1"]) cluster.pod(name, { name, version });
+    };
+    const atEach = async () => {
+      const { endpoints = [] } = (await rig.manifests()).get("db")?.spec ?? {};
+      return endpoints.map(({ address, labels }) => `${address} ${labels?.["name"]} ${labels?.["version"]}`);
+    };
+    pods("1");
+    slices(["db-0", "db-1"]);
+    const rig = await CollectorRig.start({ east: cluster });
+    await expect.poll(atEach, patient).toEqual(["10.0.0.1 db-0 1", "10.0.0.2 db-1 1"]);
+    // Slices first, then pods, which are others by the same names; and the other way round.
+    slices(["db-1", "db-0"]);
+    for (const name of ["db-0", "db-1"]) cluster.server.delete("pods", { namespace: "shop", name });
+    pods("2");
+    await expect.poll(atEach, patient).toEqual(["10.0.0.1 db-1 2", "10.0.0.2 db-0 2"]);
+    pods("3");
+    slices(["db-0", "db-1"]);
+    await expect.poll(atEach, patient).toEqual(["10.0.0.1 db-0 3", "10.0.0.2 db-1 3"]);
+  });
+
   test("takes no deletion from an outage, and what went meanwhile passes the guard", async () => {
     const cluster = await SimulatedCluster.start();
     for (let index = 0; index < 20; index++) cluster.service(`s${index}`, numbered(1, index));
