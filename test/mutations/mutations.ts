@@ -205,6 +205,18 @@ export const collectorFaults: readonly Mutation[] = [
     replace: "return false;",
   },
   {
+    what: "named changes that were converted under one term are published under the next",
+    file: loop,
+    find: "if (this.#parts.share.term !== term) return plan.failed(step, step.units, performance.now());",
+    replace: "",
+  },
+  {
+    what: "a loss that a read shows while named changes are converted counts as named",
+    file: loop,
+    find: "if (this.#outdatings !== outdatings || this.#isDoubtful) break;",
+    replace: "",
+  },
+  {
     what: "the marker comes before everything is published",
     file: loop,
     find: "if (!share.owns(markerUnit) || !share.isSettled) return;",
