@@ -115,6 +115,7 @@ describe("a kubeconfig that can't be used when a collector starts", () => {
     const [east, west] = [await SimulatedCluster.start(), await SimulatedCluster.start()];
     east.service("orders", Array.from({ length: 20 }, (_, index) => `10.0.0.${index + 1}`));
     west.service("only-west", ["10.1.0.1"]);
+    west.service("orders", ["10.1.0.9"]);
     const entryLog = new EmbeddedEntryLog();
     const first = await CollectorRig.start({ east, west }, { entryLog });
     const ofWest = async (rig: CollectorRig) => (await rig.endpoints())["only-west"];
@@ -130,6 +131,7 @@ describe("a kubeconfig that can't be used when a collector starts", () => {
     east.service("marker", ["10.0.1.1"]);
     await expect.poll(async () => (await rig.endpoints())["marker"], patient).toBe("10.0.1.1");
     expect(await ofWest(rig)).toBe("10.1.0.1");
+    expect((await rig.endpoints())["orders"]).toContain("10.1.0.9");
     west.service("only-west", ["10.1.0.2"]);
     west.kubeconfigFile();
     await expect.poll(() => ofWest(rig), patient).toBe("10.1.0.2");
@@ -369,6 +371,7 @@ describe("clusters of Secrets", () => {
     const { home, secret, start } = await startHome();
     const [east, west] = [await remote("t"), await remote("t")];
     east.service("orders", Array.from({ length: 20 }, (_, index) => `10.0.0.${index + 1}`));
+    west.service("orders", ["10.1.0.9"]);
     west.service("only-west", ["10.1.0.1"]);
     secret("east", { east: east.kubeconfig("t") });
     secret("west", { west: west.kubeconfig("t") });
@@ -385,6 +388,7 @@ describe("clusters of Secrets", () => {
     east.service("marker", ["10.0.1.1"]);
     await expect.poll(async () => (await rig.endpoints())["marker"], patient).toBe("10.0.1.1");
     expect(await west1(rig)).toBe("10.1.0.1");
+    expect((await rig.endpoints())["orders"]).toContain("10.1.0.9");
     secret("west", { west: west.kubeconfig("t") });
     west.service("only-west", ["10.1.0.2"]);
     await expect.poll(() => west1(rig), patient).toBe("10.1.0.2");

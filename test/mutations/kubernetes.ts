@@ -73,6 +73,18 @@ export const kubernetesFaults: readonly Mutation[] = [
     replace: "void manifest;",
   },
   {
+    what: "a Secret that was garbage before this process started takes its cluster away",
+    file: "services/k8s-collector/view/clusters.ts",
+    find: "this.#wanted.unreadable.has(id);",
+    replace: "false;",
+  },
+  {
+    what: "a kubeconfig's file that can't be used takes its cluster away",
+    file: "services/k8s-collector/view/clusters.ts",
+    find: "this.#unopened.has(id) || this.#home",
+    replace: "this.#home",
+  },
+  {
     what: "a cluster that the local istiod watches is read",
     file: "services/k8s-collector/view/wanted-clusters.ts",
     find: "if (secret !== undefined) {",
