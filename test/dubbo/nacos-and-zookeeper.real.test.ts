@@ -128,34 +128,39 @@ describe.skipIf(skip)("Dubbo's applications in a real ZooKeeper and a real Nacos
     },
   );
 
-  test("Dubbo 3.3, an application as a whole, with its metadata in the same registry", {
-    timeout: 240_000,
-  }, async () => {
-    const stockPort = await freePort();
-    const provide = async (registry: { readonly nacos: string } | { readonly zookeeper: string }) =>
-      await startDubboProvider({
-        ...registry,
-        version: "3.3",
-        application: "stock-app",
-        host: "10.9.1.1",
-        registerMode: "instance",
-        metadataType: "remote",
-        protocols: [{ name: "dubbo", port: stockPort }],
-        services: [{ interface: "shop.api.StockService", group: "blue" }],
-      });
-    const stock = async (source: "nacos" | "zookeeper") => {
-      const all = await resourcesOf(source, (source === "nacos" ? nacos : zookeeper).address);
-      return all.filter(({ metadata }) => metadata.labels.path === "shop.api.StockService");
-    };
-    // One after the other, since they have one port.
-    const found = [];
-    for (const source of ["nacos", "zookeeper"] as const) {
-      const address = (source === "nacos" ? nacos : zookeeper).address;
-      await using _provider = await provide(source === "nacos" ? { nacos: address } : { zookeeper: address });
-      await expect.poll(() => stock(source), patient).toHaveLength(1);
-      found.push(...await stock(source));
-    }
-    expect(found[0]).toEqual(found[1]);
-    expect(found[0]?.spec.hosts).toEqual(["shop.api.stock-service.blue.g"]);
-  });
+  test.each([["stock-app", "blue"], ["stock$app", "green"]])(
+    "Dubbo 3.3, the application %s as a whole, with its metadata in the same registry",
+    {
+      timeout: 240_000,
+    },
+    async (application, group) => {
+      const stockPort = await freePort();
+      const provide = async (registry: { readonly nacos: string } | { readonly zookeeper: string }) =>
+        await startDubboProvider({
+          ...registry,
+          version: "3.3",
+          application,
+          host: "10.9.1.1",
+          registerMode: "instance",
+          metadataType: "remote",
+          protocols: [{ name: "dubbo", port: stockPort }],
+          services: [{ interface: "shop.api.StockService", group }],
+        });
+      const stock = async (source: "nacos" | "zookeeper") => {
+        const all = await resourcesOf(source, (source === "nacos" ? nacos : zookeeper).address);
+        return all.filter(({ spec }) => spec.hosts?.[0] === `shop.api.stock-service.${group}.g`);
+      };
+      // One after the other, since they have one port.
+      const found = [];
+      for (const source of ["nacos", "zookeeper"] as const) {
+        const address = (source === "nacos" ? nacos : zookeeper).address;
+        await using _provider = await provide(
+          source === "nacos" ? { nacos: address } : { zookeeper: address },
+        );
+        await expect.poll(() => stock(source), patient).toHaveLength(1);
+        found.push(...await stock(source));
+      }
+      expect(found[0]).toEqual(found[1]);
+    },
+  );
 });

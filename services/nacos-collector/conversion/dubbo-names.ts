@@ -27,10 +27,24 @@ export function parseDubboName(name: string): DubboServiceName | undefined {
   if (!categories.has(category) || interfaceName === "") return undefined;
   return {
     category: category === "providers" || category === "consumers" ? category : "other",
-    interface: interfaceName.replaceAll(dollarInNacos, "$"),
+    interface: nameOfService(interfaceName),
     version,
     group: group.join(":"),
   };
+}
+
+/** The name that Dubbo gave to an interface or an application, from that of a service in Nacos. */
+export function nameOfService(name: string): string {
+  return name.replaceAll(dollarInNacos, "$");
+}
+
+/**
+ * What Dubbo's client for Nacos makes of a name, for the id or group of a configuration; undefined: Nacos has none of that
+ * name, because it takes only letters, digits and `_-.:` there.
+ */
+export function nameOfConfig(name: string): string | undefined {
+  const written = name.replaceAll("$", dollarInNacos).replaceAll("/", "-");
+  return /^[\w.:-]+$/.test(written) ? written : undefined;
 }
 
 /** What Nacos' registry adds to the parameters of a URL, to bring all of it into metadata. */

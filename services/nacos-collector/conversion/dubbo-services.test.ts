@@ -201,6 +201,34 @@ describe("a Dubbo 3 application", () => {
       .toEqual([{ unit: "interface/a.Order", endpoints: -1 }]);
   });
 
+  test.each([
+    // As Dubbo's client for Nacos writes them: see handleInnerSymbol in its wrappers of the naming and config services.
+    ["order$app", "order___app", "order___app"],
+    ["shop/order", "shop/order", "shop-order"],
+  ])("named %s has its metadata where Dubbo's client for Nacos puts them", async (app, service, dataId) => {
+    const rig = new CatalogueRig(source);
+    rig.readConfig = ({ group, dataId: asked }) =>
+      Promise.resolve(group === revision && asked === dataId ? metadata : undefined);
+    rig.put(record(service, [application]));
+    await rig.catalogue.settled();
+    expect(rig.entries()[0]?.spec.endpoints?.map(({ labels }) => labels?.["application"])).toEqual([app]);
+    // The same instance at interface level, where the name is as Dubbo has it, is no second one.
+    rig.put(record("providers:a.Order::g1", [provider("10.0.0.1|20880", { application: app, group: "g1" })]));
+    expect(rig.entries().map(({ spec }) => spec.endpoints?.length)).toEqual([1]);
+  });
+
+  test("isn't asked for in configurations under a name that Nacos takes for none there", async () => {
+    const rig = new CatalogueRig(source);
+    const asked: string[] = [];
+    rig.readConfig = ({ dataId }) => {
+      asked.push(dataId);
+      return Promise.resolve(undefined);
+    };
+    rig.put(record("订单", [application]));
+    await rig.catalogue.settled();
+    expect(asked).toEqual([]);
+  });
+
   test("has the metadata that dubbo-go wrote before 3.2", async () => {
     const rig = new CatalogueRig(source);
     rig.readConfig = ({ dataId }) =>

@@ -17,7 +17,7 @@ import { sameInstance } from "../../../shared/nacos/wire/service-info.ts";
 import { NacosMetadata } from "./nacos-metadata.ts";
 import type { NacosPlace, ReadConfig } from "./nacos-metadata.ts";
 import { isInService } from "./usable-instances.ts";
-import { dubboUrl } from "./dubbo-names.ts";
+import { dubboUrl, nameOfService } from "./dubbo-names.ts";
 import type { DubboServiceName } from "./dubbo-names.ts";
 import { instancePath } from "./service-members.ts";
 import type { RegisteredMember } from "./service-members.ts";
@@ -141,7 +141,8 @@ export class DubboServices {
       this.#applications.instanceChanged(path, undefined);
     }
     for (const [path, member] of now) {
-      const { record: { registryId, namespace, name: application }, instance, metadata } = member;
+      const { record: { registryId, namespace, name }, instance, metadata } = member;
+      const application = nameOfService(name);
       const known = before.get(path);
       if (known !== undefined && sameInstance(known.instance, instance)) continue;
       this.#places.set(path, { registryId, namespace });

@@ -5,6 +5,7 @@ import type { OfferedService } from "../../../shared/dubbo/applications/metadata
 import type { MetadataStore } from "../../../shared/dubbo/applications/metadata-resolver.ts";
 import type { ConfigName } from "../../../shared/nacos/nacos.ts";
 import { errorText } from "../../../shared/runtime/errors.ts";
+import { nameOfConfig } from "./dubbo-names.ts";
 
 /** Which cluster and namespace something is in. */
 export interface NacosPlace {
@@ -47,11 +48,14 @@ export class NacosMetadata implements MetadataStore {
     revision: string,
     instances: readonly DubboInstance[],
   ): Promise<readonly OfferedService[] | undefined> {
+    const written = nameOfConfig(application);
+    const group = nameOfConfig(revision);
+    if (written === undefined || group === undefined) return undefined;
     for (const { registryId, namespace } of this.#placesOf(instances)) {
       const names = [
-        { namespace, group: revision, dataId: application },
+        { namespace, group, dataId: written },
         // dubbo-go before 3.2.
-        { namespace, group: "DEFAULT_GROUP", dataId: `${application}:${revision}` },
+        { namespace, group: "DEFAULT_GROUP", dataId: `${written}:${group}` },
       ];
       for (const config of names) {
         const place = `${
