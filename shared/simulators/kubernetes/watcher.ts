@@ -127,8 +127,13 @@ export class Watcher {
     const { response } = this.#options;
     if (this.#isOver || response.write(text)) return;
     await new Promise<void>((resolve) => {
-      response.once("drain", resolve);
-      response.once("close", resolve);
+      const done = () => {
+        response.off("drain", done);
+        response.off("close", done);
+        resolve();
+      };
+      response.on("drain", done);
+      response.on("close", done);
     });
   }
 
