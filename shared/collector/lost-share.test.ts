@@ -1,7 +1,8 @@
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { leaseSubject } from "../model/collector-lease.ts";
 import type { CollectorLease } from "../model/collector-lease.ts";
-import { decodeSubject, encodeSubject, syncMarkerKind, termKind } from "../model/subject.ts";
+import { decodeSubject, encodeSubject, syncMarkerKind, termKind, termSubject } from "../model/subject.ts";
+import { createTerm } from "../model/term.ts";
 import { ownerOf } from "./ownership.ts";
 import { contentOf, service } from "./publisher-rig.ts";
 import { ResettableLog } from "./resettable-log-rig.ts";
@@ -40,7 +41,8 @@ function pretendReplica(
   onTestFinished(() => clearInterval(timer));
 }
 
-test("no marker while the entries of another replica are gone from the stream, though it has published them", async () => {
+/** A collector and a replica that only pretends to publish, which leaves the marker to it; they share 20 services. */
+async function startBesidePretended() {
   const entryLog = new ResettableLog();
   const bucket = newBucket();
   const { view, collector } = await startScripted({ entryLog, bucket });
@@ -72,9 +74,14 @@ test("no marker while the entries of another replica are gone from the stream, t
   await writeForeign();
   await expect.poll(() => collector.isSettled, soon).toBe(true);
   await expect.poll(count, soon).toBe(20);
-
-  await entryLog.keepOnly((subject) => decodeSubject(subject)?.kind === termKind);
   const own = names.filter((name) => !isForeign(name));
+  return { entryLog, view, collector, writeForeign, count, hasMarker, own };
+}
+
+test("no marker while the entries of another replica are gone from the stream, though it has published them", async () => {
+  const { entryLog, view, collector: { share }, writeForeign, count, hasMarker, own } =
+    await startBesidePretended();
+  await entryLog.keepOnly((subject) => decodeSubject(subject)?.kind === termKind);
   await expect.poll(count, soon).toBe(own.length);
   await expect.poll(() => share.unsettled, soon).toEqual([]);
   // A round of the collector's loop later a marker would be there.
@@ -86,4 +93,38 @@ test("no marker while the entries of another replica are gone from the stream, t
   expect(await hasMarker()).toBe(false);
   await writeForeign();
   await expect.poll(hasMarker, soon).toBe(true);
+});
+
+test("a replica that can't know what a lost stream had holds up the marker no longer than its own share", async () => {
+  const { entryLog, view, collector: { publisher, share }, count, hasMarker, own } =
+    await startBesidePretended();
+  const before = share.term?.id;
+  // The other one began on the new stream, and the registry shows it nothing of its share.
+  const [left = ""] = own;
+  view.read({ [left]: ["10.0.0.1"] });
+  entryLog.recreate();
+  await expect.poll(() => share.term?.id, soon).not.toBe(before);
+  await expect.poll(hasMarker, soon).toBe(true);
+  expect(await count()).toBe(own.length);
+  // What it knows of the other's share stays the measure of the loss, until that is let go.
+  expect(publisher.held().size).toBe(19);
+  expect(publisher.size).toBe(20);
+  await share.requestRelease("test", never);
+  await expect.poll(() => publisher.size, soon).toBe(own.length);
+  expect(publisher.held().size).toBe(0);
+});
+
+test("a replica that hasn't noticed a loss reads the stream anew when the next term shows it", async () => {
+  const entryLog = new ResettableLog();
+  const follow = vi.spyOn(entryLog, "follow");
+  const { view, collector, collector: { share } } = await startScripted({ entryLog });
+  view.read({ s1: ["10.0.0.1"] });
+  await expect.poll(() => collector.isSettled, soon).toBe(true);
+  const before = follow.mock.calls.length;
+  const term = createTerm("eureka", "default", 1, [share.member]);
+  const data = Buffer.from(JSON.stringify(term));
+  await entryLog.publish([{ subject: termSubject("eureka", "default"), data }]);
+  await expect.poll(() => share.term?.id, soon).toBe(term.spec.id);
+  expect(follow.mock.calls).toHaveLength(before + 1);
+  await expect.poll(() => collector.isSettled, soon).toBe(true);
 });

@@ -144,8 +144,11 @@ export class PublishLoop {
     const { share, share: { term }, state, publisher, progress, log } = this.#parts;
     if (term === undefined || progress.isMarked || !progress.isSettled) return;
     if (!share.owns(markerUnit) || !share.isSettled) return;
-    // The term may outlive what a stream loses, and another replica may not have noticed that its share is gone.
-    for (const unit of state.lost()) if (!share.owns(unit)) return;
+    // The term may outlive what a stream loses, and another replica may not have noticed that its share is gone. Where
+    // terms began anew it has: what it didn't publish again is nothing that it or its registry has.
+    if (!state.hasNewTerms) {
+      for (const unit of state.lost()) if (!share.owns(unit)) return;
+    }
     try {
       if (await publisher.publishMarker(signal)) progress.marked(term);
     } catch (error) {

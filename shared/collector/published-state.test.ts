@@ -278,6 +278,32 @@ describe("PublishedState", () => {
     expect(state.term).toBeUndefined();
   });
 
+  test("is to be read anew when a term shows that its writer found none: the stream has lost the known one", () => {
+    const term = (number: number, sequence: number): LogEvent => {
+      const data = Buffer.from(JSON.stringify(createTerm("eureka", "default", number, ["a"])));
+      return { type: "put", subject: termSubject("eureka", "default"), sequence, data };
+    };
+    const state = following();
+    state.apply(term(4, 12));
+    expect(state.apply(term(5, 13))).toMatchObject({ type: "term", term: { number: 5 } });
+    expect(state.apply(term(1, 14))).toEqual({ type: "outdated" });
+    expect(state.term).toMatchObject({ number: 5 });
+    // A replica that publishes under it has noticed the loss; under a term that outlived one it may not have.
+    state.apply(reset("read anew"));
+    state.apply(term(1, 14));
+    state.apply({ type: "caught-up", sequence: 20 });
+    expect([state.term?.number, state.hasNewTerms]).toEqual([1, true]);
+    const survivor = term(2, 15);
+    state.apply(survivor);
+    expect(state.hasNewTerms).toBe(true);
+    state.apply(reset("purged in part"));
+    state.apply(survivor);
+    state.apply({ type: "caught-up", sequence: 20 });
+    expect([state.term?.number, state.hasNewTerms]).toEqual([2, false]);
+    expect(state.apply(term(3, 16))).toMatchObject({ type: "term" });
+    expect(state.hasNewTerms).toBe(false);
+  });
+
   test("counts services that were emptied", () => {
     const empty = service("a", []);
     const emptied = {

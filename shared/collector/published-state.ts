@@ -24,6 +24,8 @@ export type Applied =
   | { readonly type: "reset"; readonly reason: string }
   | { readonly type: "caught-up" }
   | { readonly type: "term"; readonly term: PublishedTerm | undefined }
+  /** The stream has lost messages without this reader's having noticed: it is to be read anew. */
+  | { readonly type: "outdated" }
   | { readonly type: "changed"; readonly subject: string; readonly unit: Unit | undefined };
 
 const nothing: Applied = { type: "nothing" };
@@ -47,6 +49,9 @@ export class PublishedState {
   #caughtUp = false;
   #term: PublishedTerm | undefined;
   #termSequence = 0;
+  /** The last term before the last reset. */
+  #termBeforeReset: PublishedTerm | undefined;
+  #hasNewTerms = false;
   #resets = 0;
   #streamId: string | undefined;
   #emptied = 0;
@@ -70,6 +75,14 @@ export class PublishedState {
   /** The sequence of the last message of the term's subject, readable or not; 0: none. */
   get termSequence(): number {
     return this.#termSequence;
+  }
+
+  /**
+   * True if the last reset took the term, and another one was begun with: a replica that publishes under it has noticed,
+   * and has compared its share with what is left.
+   */
+  get hasNewTerms(): boolean {
+    return this.#hasNewTerms;
   }
 
   /** How often the stream was reset: sequences from before a reset mean nothing after it. */
@@ -163,6 +176,11 @@ export class PublishedState {
     this.#rememberDeletion(subject, known.creationTimestamp);
   }
 
+  /** The registry lacks a resource that only a lost stream had, and its owner doesn't publish it again. */
+  forgetLost(subject: string): void {
+    if (this.#entries.get(subject)?.sequence === 0) this.#remove(subject);
+  }
+
   /** A comparison found out what a resource was converted from. */
   setUnit(subject: string, unit: Unit): void {
     const known = this.#entries.get(subject);
@@ -194,6 +212,8 @@ export class PublishedState {
     this.#emptied = 0;
     this.#lost = 0;
     this.#caughtUp = false;
+    this.#termBeforeReset = this.#term ?? this.#termBeforeReset;
+    this.#hasNewTerms = false;
     this.#term = undefined;
     this.#termSequence = 0;
     this.#resets++;
@@ -268,8 +288,11 @@ export class PublishedState {
   }
 
   #setTerm(sequence: number, data: Uint8Array): Applied {
-    this.#termSequence = sequence;
     const spec = readTerm(data)?.spec;
+    // Its writer knew of none: the stream has lost the one that is known here, and who knows what else.
+    if (this.#caughtUp && isBegunAnew(spec, this.#term)) return { type: "outdated" };
+    if (isBegunAnew(spec, this.#termBeforeReset)) this.#hasNewTerms = true;
+    this.#termSequence = sequence;
     this.#term = spec && { id: spec.id, number: spec.number, members: spec.members, sequence };
     return { type: "term", term: this.#term };
   }
@@ -297,4 +320,12 @@ export class PublishedState {
     subjects?.delete(subject);
     if (subjects?.size === 0) this.#subjectsOfUnit.delete(known.unit);
   }
+}
+
+/** True for a term that doesn't follow upon the one that is known: terms are numbered. */
+function isBegunAnew(
+  term: Pick<PublishedTerm, "id" | "number"> | undefined,
+  known: PublishedTerm | undefined,
+): boolean {
+  return term !== undefined && known !== undefined && term.id !== known.id && term.number <= known.number;
 }

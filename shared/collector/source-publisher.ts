@@ -138,12 +138,18 @@ export class SourcePublisher {
     };
     this.#losses.review(state.compare(read, missing), isMassLoss, waiting, read);
     const notOffered: { readonly subject: string; readonly stays: boolean }[] = [];
+    const forgotten: string[] = [];
     for (const [subject, entry] of state.entries) {
-      if (read.has(subject) || !share.owns(entry.unit ?? subject)) continue;
+      if (read.has(subject)) continue;
+      const isOwn = share.owns(entry.unit ?? subject);
+      if (!isOwn && (entry.sequence > 0 || !state.hasNewTerms)) continue;
       const stays = this.#losses.keeps(subject) || keepsMissing || missing(subject, entry.unit) !== 0 ||
         !this.#mayGo(entry);
-      notOffered.push({ subject, stays });
+      if (isOwn) notOffered.push({ subject, stays });
+      else if (!stays) forgotten.push(subject);
     }
+    // Another replica's share: otherwise what it doesn't publish again would be a loss at each comparison.
+    for (const subject of forgotten) state.forgetLost(subject);
     const changes: Change[] = [];
     const turns = new Turns();
     for (const [subject, offer] of read) {

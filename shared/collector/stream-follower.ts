@@ -23,6 +23,10 @@ export class StreamFollower {
 
   /** Runs until the signal aborts. `filter`: the source's subjects. */
   async run(entryLog: EntryLog, filter: string, signal: AbortSignal): Promise<void> {
+    while (await this.#follow(entryLog, filter, signal) === "outdated") continue;
+  }
+
+  async #follow(entryLog: EntryLog, filter: string, signal: AbortSignal): Promise<"outdated" | "ended"> {
     const { state, work, log } = this.#parts;
     for await (const event of entryLog.follow(filter, signal, { leavesOutOwn: true })) {
       const wasCaughtUp = state.caughtUp;
@@ -30,6 +34,8 @@ export class StreamFollower {
       switch (applied.type) {
         case "nothing":
           continue;
+        case "outdated":
+          return "outdated";
         case "reset":
           if (!wasCaughtUp) continue;
           log.warn(
@@ -52,6 +58,7 @@ export class StreamFollower {
       }
       work.call();
     }
+    return "ended";
   }
 
   /** Another publisher wrote: its own share, or ours, which we then offer again. */

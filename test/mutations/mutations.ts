@@ -223,6 +223,24 @@ export const collectorFaults: readonly Mutation[] = [
     replace: "",
   },
   {
+    what: "a replica that hasn't noticed a loss publishes its share under the next term",
+    file: state,
+    find: 'if (this.#caughtUp && isBegunAnew(spec, this.#term)) return { type: "outdated" };',
+    replace: "",
+  },
+  {
+    what: "entries that no replica can publish again hold up the marker for ever",
+    file: loop,
+    find: "if (!state.hasNewTerms) {",
+    replace: "if (state.hasNewTerms || share.isSettled) {",
+  },
+  {
+    what: "entries that no replica publishes again count as a loss for ever",
+    file: publisher,
+    find: "for (const subject of forgotten) state.forgetLost(subject);",
+    replace: "",
+  },
+  {
     what: "a share that isn't read yet is published",
     file: parts,
     find: "return share.owns(unit) && view.shareReader?.knows(unit) !== false;",
