@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { DependencyNode } from "../../shared/api/dependencies.ts";
 import type { ServiceRow } from "../../shared/api/services.ts";
 import { layoutOf } from "./page/graph-layout.ts";
-import { EventParser } from "./page/event-parser.ts";
+import { EventParser } from "../../shared/api/event-parser.ts";
 import { linkTo, routeOf, viewNames } from "./page/route.ts";
 import { filtered, sorted, windowOf } from "./page/rows.ts";
 

@@ -14,6 +14,10 @@ interface ServedFile {
 
 const folder = fileURLToPath(new URL("./page/", import.meta.url));
 
+/** Modules of `shared/api` that the page runs, not only takes types from; served beside its own. */
+const sharedModules = ["event-parser.ts"];
+const sharedFolder = fileURLToPath(new URL("../../shared/api/", import.meta.url));
+
 const types: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",
   ".html": "text/html; charset=utf-8",
@@ -64,6 +68,12 @@ export function consoleFiles(): ReadonlyMap<string, ServedFile> {
     const text = readFileSync(join(folder, name), "utf8");
     files.set(name, { type, body: ending === ".ts" ? asJavaScript(text) : text });
   }
+  for (const name of sharedModules) {
+    files.set(name, {
+      type: types[".ts"] ?? "",
+      body: asJavaScript(readFileSync(join(sharedFolder, name), "utf8")),
+    });
+  }
   const preact = readFileSync(createRequire(import.meta.url).resolve("preact"), "utf8");
   files.set("preact.js", {
     type: types[".ts"] ?? "",
@@ -72,13 +82,14 @@ export function consoleFiles(): ReadonlyMap<string, ServedFile> {
   return files;
 }
 
-/** A module without types; its one package is a file beside it. */
+/** A module without types; its one package, and modules of `shared/api`, are files beside it. */
 function asJavaScript(source: string): string {
   const { emitWarning } = process;
   // Node calls the function experimental each time a process uses it first; the log is for operators.
   process.emitWarning = () => {};
   try {
-    return stripTypeScriptTypes(source).replaceAll('from "preact"', 'from "./preact.js"');
+    return stripTypeScriptTypes(source).replaceAll('from "preact"', 'from "./preact.js"')
+      .replaceAll('from "../../../shared/api/', 'from "./');
   } finally {
     process.emitWarning = emitWarning;
   }

@@ -1,8 +1,8 @@
 import type { ServicePage, ServiceRow } from "../../../shared/api/services.ts";
 import type { Overview } from "../../../shared/api/state.ts";
 import { apiUrl, ask, headers, NoAnswer } from "./api.ts";
-import { EventParser } from "./event-parser.ts";
-import type { ServerEvent } from "./event-parser.ts";
+import { EventParser } from "../../../shared/api/event-parser.ts";
+import type { ServerEvent } from "../../../shared/api/event-parser.ts";
 
 /** How the connection is. */
 export type Live = "connecting" | "live" | "offline";

@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { EventParser } from "../../../../shared/api/event-parser.ts";
 import { ServiceRow } from "../../../../shared/api/services.ts";
 import { Overview } from "../../../../shared/api/state.ts";
 import { MeshError } from "../../../../shared/runtime/errors.ts";
-import { EventParser } from "../../../console/page/event-parser.ts";
 import { stateCommand } from "./state-command.ts";
 
 /** What an event about services says. */
