@@ -1,3 +1,4 @@
+import { outliveAbandonedSockets } from "./abandoned-sockets.ts";
 import { errorText, isMeshError } from "./errors.ts";
 import { maskUrls } from "./mask.ts";
 import { createLogger } from "./log.ts";
@@ -33,6 +34,7 @@ export async function runService(
     log.info({ signal }, "stopping");
     stop.abort();
   };
+  const stopOutliving = outliveAbandonedSockets(log);
   process.once("SIGTERM", onSignal);
   process.once("SIGINT", onSignal);
   const context: ServiceContext = { log, signal: stop.signal, use: (resource) => stack.use(resource) };
@@ -50,7 +52,9 @@ export async function runService(
   stop.abort();
   process.removeListener("SIGTERM", onSignal);
   process.removeListener("SIGINT", onSignal);
-  return await drain(log, stack, exitCode);
+  const code = await drain(log, stack, exitCode);
+  stopOutliving();
+  return code;
 }
 
 function reportFailure(log: Logger, error: unknown): number {
