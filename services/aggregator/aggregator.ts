@@ -193,11 +193,8 @@ export async function startAggregator(
     context.use(await serveHttp(plain, config.httpServerAddr, "httpServerAddr", limits));
   }
   await xds.openOptional();
-  void gate.opened.then(() => {
-    warnOfMissing(gate, overview, log);
-    const position = resourceKinds.map((kind) => cache.position(kind)).sort().at(-1) ?? "";
-    history.begin({ atMs: Date.now(), position });
-  });
+  void gate.opened.then(() => warnOfMissing(gate, overview, log));
+  void gate.opened.then(() => history.begin({ atMs: Date.now(), position: latestPosition(cache) }));
   const work = [
     ingest.run(entryLog, signal),
     collectors.run(signal),
@@ -233,4 +230,9 @@ function refuseSourcesWithoutCollector(config: Config, registries: ReadonlySet<s
     } only; ` +
       "switch the source off (enabled: false)",
   );
+}
+
+/** Where in the entry log the last change of any kind happened. */
+function latestPosition(cache: ResourceCache): string {
+  return resourceKinds.map((kind) => cache.position(kind)).sort().at(-1) ?? "";
 }

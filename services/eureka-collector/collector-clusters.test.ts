@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { addressesOf } from "../../shared/collector/published-rig.ts";
 import { CollectorRig } from "./collector-rig.ts";
 import { eventually, json, startServer, status, up } from "./eureka-rig.ts";
 
@@ -6,7 +7,7 @@ describe("EurekaCollector, of several clusters", () => {
   const timeoutMs = 2000;
 
   /** Two clusters that both have A, in a collector that published both. */
-  async function followTwo() {
+  async function followTwo(options: { readonly waitMs?: number } = {}) {
     const [one, two] = [await startServer(), await startServer()];
     one.server.registry.register("A", up("1"));
     two.server.registry.register("A", up("2"));
@@ -14,6 +15,7 @@ describe("EurekaCollector, of several clusters", () => {
     const servers = [one, two].map(({ url }, index) => ({ registryId: `r${index + 1}`, address: [url] }));
     const rig = await CollectorRig.start([], {
       source: { servers, refreshPeriod: "50ms", requestTimeout: `${timeoutMs}ms` },
+      ...options,
     });
     await eventually(() => rig.endpoints()).toEqual({ a: "1 2", b: "3" });
     return { one, two, rig };
@@ -60,5 +62,47 @@ describe("EurekaCollector, of several clusters", () => {
     two.server.fault = undefined;
     await eventually(() => again.ready).toBe(true);
     expect(await again.endpoints()).toEqual({ a: "1 2", b: "3" });
+  });
+
+  test("doesn't wait for one that is down at a start, of which all stays that was published", async () => {
+    const { one, two, rig } = await followTwo();
+    await rig.stop();
+    two.server.fault = () => status(503);
+    one.server.registry.register("A", up("4"));
+    const servers = [one, two].map(({ url }, index) => ({ registryId: `r${index + 1}`, address: [url] }));
+    const again = await CollectorRig.start([], { source: { servers }, entryLog: rig.entryLog, waitMs: 300 });
+    await eventually(() => again.endpoints()).toEqual({ a: "1 4 2", b: "3" });
+    // Changes that the first names take nothing that the second may have.
+    one.server.registry.register("A", up("5"));
+    one.server.registry.register("C", up("6"));
+    await eventually(() => again.endpoints()).toEqual({ a: "1 4 5 2", b: "3", c: "6" });
+    one.server.registry.cancel("A", "1");
+    one.server.registry.register("C", up("7"));
+    await eventually(async () => (await again.endpoints())["c"]).toBe("6 7");
+    expect((await again.endpoints())["a"]).toContain("2");
+    expect(again.ready).toBe(false);
+    expect(again.collector.view.error).toMatch(/^r2: /);
+    two.server.fault = undefined;
+    two.server.registry.cancel("B", "3");
+    two.server.registry.register("B", up("8"));
+    await eventually(() => again.endpoints()).toEqual({ a: "2 4 5", b: "8", c: "6 7" });
+    await eventually(() => again.ready).toBe(true);
+  });
+
+  test("under a new term doesn't publish what it knew of one that it can't read any more", async () => {
+    const { two, rig } = await followTwo({ waitMs: 300 });
+    const { view } = rig.collector;
+    const known = () =>
+      [...view.convert("a")].map((manifest) => manifest.kind === "ServiceEntry" ? addressesOf(manifest) : "");
+    two.server.fault = () => status(503);
+    await view.refresh(AbortSignal.timeout(20_000));
+    expect(view).toMatchObject({ isComplete: true, isPartial: true, isUnsettled: true });
+    expect(known()).toEqual(["1"]);
+    expect(await rig.endpoints()).toEqual({ a: "1 2", b: "3" });
+    two.server.registry.register("B", up("9"));
+    two.server.fault = undefined;
+    await eventually(() => view.isPartial).toBe(false);
+    expect(known()).toEqual(["1 2"]);
+    await eventually(() => rig.endpoints()).toEqual({ a: "1 2", b: "3 9" });
   });
 });

@@ -7,12 +7,14 @@ import { lastSequence, RunningSource } from "../../shared/collector/source-rig.t
 import type { SourceRigOptions } from "../../shared/collector/source-rig.ts";
 import type { EntryLog } from "../../shared/entry-log/entry-log.ts";
 import type { ServiceEntryManifest } from "../../shared/model/manifest.ts";
-import { eureka } from "./registry.ts";
+import { eurekaWaiting } from "./registry.ts";
 
 /** How a test's collector differs from the usual one. */
 export interface CollectorRigOptions extends SourceRigOptions {
   /** Keys of `eurekaSource`. */
   readonly source?: Readonly<Record<string, unknown>>;
+  /** So long a cluster that can't be read is waited for, in milliseconds; default as in use. */
+  readonly waitMs?: number;
 }
 
 /** A collector that runs, on the real publisher, with periods short enough to wait for. */
@@ -43,7 +45,8 @@ export class CollectorRig {
       nsHost: false,
       ...options.source,
     };
-    const rig = new CollectorRig(await RunningSource.start(eureka, { eurekaSource }, options));
+    const kind = eurekaWaiting(options.waitMs ?? 30_000);
+    const rig = new CollectorRig(await RunningSource.start(kind, { eurekaSource }, options));
     onTestFinished(() => rig.stop());
     return rig;
   }

@@ -1,6 +1,8 @@
 import { eurekaServersOf } from "../../../shared/config/mod.ts";
 import type { EurekaServer, EurekaSource } from "../../../shared/config/mod.ts";
 import type { CollectorStatus } from "../../../shared/collector/collector-status.ts";
+import { untilOthersRead } from "../../../shared/collector/failing-parts.ts";
+import type { ReadState } from "../../../shared/collector/failing-parts.ts";
 import type { PlanTraits } from "../../../shared/collector/publish-plan.ts";
 import type { RegistryView, SourceContext } from "../../../shared/collector/registry.ts";
 import { recordFilter } from "../../../shared/collector/trace/found-record.ts";
@@ -44,16 +46,27 @@ export class EurekaView implements RegistryView {
   readonly #mock: MockService | undefined;
   /** Raw application names by unit, over all clusters. */
   readonly #names = new Map<Unit, Set<string>>();
+  /** Clusters that couldn't be read again under a new term: what is known of them may be older than what is published. */
+  readonly #outdated = new Set<EurekaCluster>();
+  readonly #waitMs: number;
+  /** True once clusters that can't be read aren't waited for any more. */
+  #goesOn = false;
   #wasComplete = false;
+  #wasPartial = false;
 
-  /** `readerOf` replaces the client of a cluster: for answers that are in a file. */
+  /**
+   * `waitMs`: so long the others wait for a cluster that can't be read. `readerOf` replaces the client of a cluster: for
+   * answers that are in a file.
+   */
   constructor(
     source: EurekaSource,
     context: SourceContext,
+    waitMs: number,
     readerOf: (server: EurekaServer) => EurekaReader = ({ address }) => clientOf(address, source, context),
   ) {
     const { environment, config: { profile }, log } = context;
     this.#context = context;
+    this.#waitMs = waitMs;
     this.keepsLastEndpoints = source.enableEmptyProtection;
     this.#rules = eurekaRules(source, profile, environment);
     this.#mock = MockService.of(source, "eureka", profile, environment);
@@ -66,15 +79,52 @@ export class EurekaView implements RegistryView {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#followers.map((follower) => follower.run(signal)));
+    const goOn = async () => {
+      await untilOthersRead(this.#clusters.map(readStateOf), this.#waitMs, signal);
+      if (signal.aborted) return;
+      this.#goesOn = true;
+      this.#complete();
+    };
+    await Promise.all([...this.#followers.map((follower) => follower.run(signal)), goOn()]);
   }
 
   async refresh(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#followers.map((follower) => follower.refresh(signal)));
+    const refreshed = new Set<EurekaCluster>();
+    const refreshings = this.#clusters.map(async (cluster, index) => {
+      await this.#followers[index]?.refresh(signal);
+      refreshed.add(cluster);
+      if (this.#outdated.delete(cluster)) this.#context.sink.readEnded({ seconds: 0, differs: true });
+    });
+    const all = Promise.all(refreshings);
+    const parts = this.#clusters.map((cluster) => ({
+      get isComplete() {
+        return refreshed.has(cluster);
+      },
+      get isFailing() {
+        return cluster.lastError !== undefined;
+      },
+      get isReadable() {
+        return refreshed.has(cluster);
+      },
+    }));
+    await Promise.race([all, untilOthersRead(parts, this.#waitMs, signal)]);
+    if (signal.aborted) await all;
+    // Whoever stops meanwhile asked for the others.
+    all.catch(() => {});
+    for (const cluster of this.#clusters) if (!refreshed.has(cluster)) this.#outdated.add(cluster);
   }
 
   get isComplete(): boolean {
-    return this.#clusters.every(({ synced }) => synced);
+    return this.#goesOn || this.#clusters.every(({ synced }) => synced);
+  }
+
+  get isPartial(): boolean {
+    return this.isComplete && (this.#outdated.size > 0 || !this.#clusters.every(({ synced }) => synced));
+  }
+
+  /** What is published of a cluster that can't be read is among what is missing. */
+  get isUnsettled(): boolean {
+    return this.isPartial;
   }
 
   get error(): string | undefined {
@@ -94,7 +144,7 @@ export class EurekaView implements RegistryView {
 
   get endpoints(): number {
     let sum = 0;
-    for (const { view } of this.#clusters) {
+    for (const { view } of this.#current) {
       for (const instances of view.applications.values()) sum += instances.size;
     }
     return sum;
@@ -111,7 +161,7 @@ export class EurekaView implements RegistryView {
 
   isEmpty(unit: Unit): boolean {
     const names = this.#names.get(unit) ?? new Set();
-    return !this.#clusters.some(({ view }) => [...names].some((name) => view.applications.has(name)));
+    return !this.#current.some(({ view }) => [...names].some((name) => view.applications.has(name)));
   }
 
   observe(unit: Unit): void {
@@ -169,16 +219,33 @@ export class EurekaView implements RegistryView {
   #updated(cluster: EurekaCluster, { succeeded, named, compared }: ClusterUpdate, seconds: number): void {
     const { sink } = this.#context;
     this.#reportInvalid(cluster);
-    for (const name of named) sink.changed(this.#unitOf(name), 0);
+    const { isPartial } = this;
+    const units = Array.from(named, (name) => this.#unitOf(name));
+    // Alone a unit would be published without what the clusters have that can't be read: a comparison leaves it there.
+    if (!isPartial) { for (const unit of units) sink.changed(unit, 0); }
     for (const name of compared) this.#unitOf(name);
+    const wasPartial = this.#wasPartial;
+    this.#wasPartial = isPartial;
     sink.readEnded({
       seconds,
-      differs: compared.size > 0,
+      differs: compared.size > 0 || (isPartial && named.size > 0) || (wasPartial && !isPartial),
       ...(succeeded ? {} : { error: cluster.lastError ?? "stopped" }),
     });
+    this.#complete();
+  }
+
+  #complete(): void {
     if (this.#wasComplete || !this.isComplete) return;
     this.#wasComplete = true;
-    sink.completed();
+    this.#wasPartial = this.isPartial;
+    this.#context.sink.completed();
+  }
+
+  /** The clusters of which it is known what they have. */
+  get #current(): readonly EurekaCluster[] {
+    return this.#outdated.size === 0
+      ? this.#clusters
+      : this.#clusters.filter((cluster) => !this.#outdated.has(cluster));
   }
 
   #reportInvalid({ registryId, invalidRecords }: EurekaCluster): void {
@@ -199,7 +266,7 @@ export class EurekaView implements RegistryView {
   #convert(unit: Unit): ServiceEntryManifest[] {
     const applications: ClusterApplication[] = [];
     for (const name of this.#names.get(unit) ?? []) {
-      for (const { registryId, view } of this.#clusters) {
+      for (const { registryId, view } of this.#current) {
         const instances = view.applications.get(name);
         if (instances !== undefined) applications.push({ name, registryId, instances: instances.values() });
       }
@@ -211,6 +278,20 @@ export class EurekaView implements RegistryView {
     this.#context.records.replace(`conversion of ${unit}`, unusable);
     return manifests.filter((manifest) => this.#mock?.replaces(manifest) !== true);
   }
+}
+
+function readStateOf(cluster: EurekaCluster): ReadState {
+  return {
+    get isComplete() {
+      return cluster.synced;
+    },
+    get isFailing() {
+      return cluster.lastError !== undefined;
+    },
+    get isReadable() {
+      return cluster.synced;
+    },
+  };
 }
 
 function clientOf(

@@ -3,6 +3,7 @@ import type { PlanTraits } from "../../../shared/collector/publish-plan.ts";
 import type { RegistryView, SidecarStage, SourceContext } from "../../../shared/collector/registry.ts";
 import type { FoundRecord } from "../../../shared/collector/trace/found-record.ts";
 import type { Unit } from "../../../shared/collector/unit.ts";
+import { patienceWith, untilOthersRead } from "../../../shared/collector/failing-parts.ts";
 import { nacosServersOf } from "../../../shared/config/mod.ts";
 import type { NacosServer, NacosSource } from "../../../shared/config/mod.ts";
 import type { Manifest } from "../../../shared/model/manifest.ts";
@@ -17,7 +18,6 @@ import { usualBeliefTimes } from "./belief.ts";
 import type { BeliefTimes, ServiceBelief } from "./belief.ts";
 import { NacosCluster } from "./cluster.ts";
 import type { ClusterListener, PlacedService } from "./cluster.ts";
-import { patienceWith, untilOthersRead } from "./failing-clusters.ts";
 import { readsShares, ServiceShares } from "./service-shares.ts";
 
 /** Nacos gathers changes for half a second; a server that lost all it had tells so, service by service, in that time. */
@@ -87,14 +87,14 @@ export class NacosView implements RegistryView {
 
   async run(signal: AbortSignal): Promise<void> {
     const waiting = async () => {
-      await untilOthersRead(this.clusters, this.#times, signal);
+      await untilOthersRead(this.clusters, this.#times.settleMs, signal);
       if (!signal.aborted) await this.#complete();
     };
     await Promise.all([...this.clusters.map((cluster) => cluster.run(signal)), waiting()]);
   }
 
   async refresh(signal: AbortSignal): Promise<void> {
-    const mayLeave = patienceWith(this.clusters, this.#times);
+    const mayLeave = patienceWith(this.clusters, this.#times.settleMs);
     await Promise.all(
       this.clusters.map((cluster) => cluster.refresh(signal, this.shareReader !== undefined, mayLeave)),
     );

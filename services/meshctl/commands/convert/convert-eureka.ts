@@ -31,7 +31,7 @@ async function convertEureka(input: string, loaded: LoadedConfig, signal: AbortS
   // The input is one answer of one cluster.
   const source: EurekaSource = { ...eurekaSource, servers: servers.slice(0, 1) };
   const read = await readOnce(
-    (context) => new EurekaView(source, context, () => reader),
+    (context) => new EurekaView(source, context, 0, () => reader),
     loaded,
     "Eureka",
     signal,
