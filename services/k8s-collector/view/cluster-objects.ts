@@ -48,7 +48,7 @@ export class ClusterObjects implements ClusterFacts {
 
   /**
    * `istioNamespace`: the one whose label names the network of all of the cluster's pods. While `isHeard` is false, no
-   * Services are looked for that `changed` would be told of.
+   * Services are looked for that `changed` would be called with.
    */
   constructor(istioNamespace: string, changed: UnitChanged, isHeard: () => boolean = () => true) {
     this.#isHeard = isHeard;
