@@ -3,6 +3,7 @@ import { readConversionEnvironment } from "../config/mod.ts";
 import type { ServiceEntryManifest } from "../model/manifest.ts";
 import type { InstanceServiceRules, ServiceInstance } from "./instance-service.ts";
 import { convertInstanceService } from "./instance-service.ts";
+import { threadCpuMs } from "../runtime/cpu-time-rig.ts";
 
 const rules: InstanceServiceRules = {
   registry: "eureka",
@@ -199,9 +200,9 @@ describe("convertInstanceService()", () => {
       { length: 20_000 },
       (_, index) => instance(`${index}`, { projectCode: "x" }),
     );
-    const startMs = performance.now();
+    const startMs = threadCpuMs();
     expect(convert(instances, { enableProjectCode: true })[0]?.spec.endpoints).toHaveLength(20_000);
-    expect(performance.now() - startMs).toBeLessThan(2000);
+    expect(threadCpuMs() - startMs).toBeLessThan(2000);
   });
 
   test("orders endpoints by address, then by id, whatever the registry's order", () => {

@@ -396,14 +396,26 @@ export const collectorFaults: readonly Mutation[] = [
   {
     what: "Eureka's differences that nothing named are never compared",
     file: eureka,
-    find: "differs: compared.size > 0,",
-    replace: "differs: false,",
+    find: "differs: compared.size > 0 ||",
+    replace: "differs:",
   },
   {
     what: "Eureka counts as read before all of its clusters are",
     file: eureka,
-    find: "return this.#clusters.every(({ synced }) => synced);",
+    find: "return this.#goesOn || this.#clusters.every(({ synced }) => synced);",
     replace: "return true;",
+  },
+  {
+    what: "Eureka publishes what it knew of a cluster that it can't read under a new term",
+    file: eureka,
+    find: "if (!refreshed.has(cluster)) this.#outdated.add(cluster);",
+    replace: "void refreshed.has(cluster);",
+  },
+  {
+    what: "Eureka's named changes take the endpoints of a cluster that it can't read",
+    file: eureka,
+    find: "if (!isPartial) {",
+    replace: "if (units.length > 0) {",
   },
   {
     what: "ZooKeeper's losses are believed one by one",

@@ -109,7 +109,7 @@ export class EurekaView implements RegistryView {
     }));
     await Promise.race([all, untilOthersRead(parts, this.#waitMs, signal)]);
     if (signal.aborted) await all;
-    // The clusters that are left out fail when the signal aborts; nobody waits for them any more.
+    // The clusters that are left out fail when the signal aborts, and no call waits for them any more.
     all.catch(() => {});
     for (const cluster of this.#clusters) if (!refreshed.has(cluster)) this.#outdated.add(cluster);
   }

@@ -5,6 +5,7 @@ import { ApplicationSplitter } from "../client/application-splitter.ts";
 import type { EurekaApplication, EurekaInstance } from "../client/decode.ts";
 import { decodeApplication, decodeFrame } from "../client/decode.ts";
 import { hashOf, RegistryView } from "./registry-view.ts";
+import { threadCpuMs } from "../../../shared/runtime/cpu-time-rig.ts";
 
 function instance(id: string, fields: Partial<EurekaInstance> = {}): EurekaInstance {
   return {
@@ -166,10 +167,10 @@ describe("RegistryView.apply()", () => {
   test("takes the end of a very large application in its stride", () => {
     const instances = Array.from({ length: 50_000 }, (_, index) => instance(`${index}`));
     const view = viewOf(app("A", ...instances));
-    const startMs = performance.now();
+    const startMs = threadCpuMs();
     view.apply([app("A", ...instances.map(({ id }) => changed(id, "DELETED")))]);
     expect(view.applications.size).toBe(0);
-    expect(performance.now() - startMs).toBeLessThan(1000);
+    expect(threadCpuMs() - startMs).toBeLessThan(1000);
   });
 });
 

@@ -4,6 +4,7 @@ import type { DubboUrl } from "./dubbo-url.ts";
 import { canonicalAddress } from "../../istio/mod.ts";
 import { parseDubboUrl } from "./parse-dubbo-url.ts";
 import { slimeConsumerReader, slimeProviderReader } from "./parse-slime-url.ts";
+import { threadCpuMs } from "../../runtime/cpu-time-rig.ts";
 
 /** As Java's URLEncoder writes it. */
 function form(text: string): string {
@@ -81,11 +82,11 @@ describe("parseDubboUrl()", () => {
   });
 
   test("takes long rows of separators in its stride", () => {
-    const startMs = performance.now();
+    const startMs = threadCpuMs();
     for (const row of ["&", "=", "a&", ";", "a=&"]) {
       expect(parseDubboUrl(`dubbo://10.0.0.1:1/a.B?${row.repeat(20_000)}`)).toMatchObject({ path: "a.B" });
     }
-    expect(performance.now() - startMs).toBeLessThan(1000);
+    expect(threadCpuMs() - startMs).toBeLessThan(1000);
   });
 
   const parameter = fc.tuple(

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { KubernetesError } from "../kubernetes-error.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import { ListSplitter } from "./list-splitter.ts";
+import { threadCpuMs } from "../../runtime/cpu-time-rig.ts";
 
 /** Cuts bytes at the given places, wherever these are. */
 function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
@@ -111,8 +112,8 @@ describe("ListSplitter", () => {
 
   test("takes a list in time that grows with its length, whatever is in it", () => {
     const bytes = Buffer.from(`{${Array.from({ length: 50_000 }, (_, i) => `"k${i}":[]`).join(",")}}`);
-    const start = performance.now();
+    const start = threadCpuMs();
     expect(items(cut(bytes, [])).found).toEqual([]);
-    expect(performance.now() - start).toBeLessThan(4_000);
+    expect(threadCpuMs() - start).toBeLessThan(4_000);
   });
 });
