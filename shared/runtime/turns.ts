@@ -1,7 +1,22 @@
+import { setImmediate } from "node:timers";
 import { setImmediate as nextTurn } from "node:timers/promises";
 
 /** So long work may keep the event loop to itself, in milliseconds: a lease, a probe and other changes wait meanwhile. */
 const usualTurnMs = 20;
+
+/** When work began in this turn of the event loop; undefined: none did yet. */
+let beganMs: number | undefined;
+
+/** The beginning of work in this turn: what follows other work in one turn has what that left of the time. */
+function beginningMs(): number {
+  if (beganMs === undefined) {
+    beganMs = performance.now();
+    setImmediate(() => {
+      beganMs = undefined;
+    });
+  }
+  return beganMs;
+}
 
 /**
  * Cuts long work into turns of the event loop. Ask {@link isOver} between two steps, and await {@link next} if it is
@@ -15,7 +30,7 @@ export class Turns {
   /** `turnMs`: how long a turn lasts; `Infinity`: there is only one. */
   constructor(turnMs = usualTurnMs) {
     this.#turnMs = turnMs;
-    this.#endMs = performance.now() + turnMs;
+    this.#endMs = beginningMs() + turnMs;
   }
 
   /** True once others should have their turn. */
@@ -32,7 +47,7 @@ export class Turns {
   async next(): Promise<void> {
     await nextTurn();
     this.#taken++;
-    this.#endMs = performance.now() + this.#turnMs;
+    this.#endMs = beginningMs() + this.#turnMs;
   }
 }
 
