@@ -132,8 +132,12 @@ export class EurekaCluster {
     if (this.#beside?.finished !== true) return new Set();
     const { answer } = this.#beside;
     this.#beside = undefined;
-    const compared = this.#takeOver(await answer);
-    return await this.#applyDelta(named, signal) ? compared : compared.union(await this.#readAll(signal));
+    const complete = await answer;
+    // It is older than the view: between taking it over and the delta there is no moment in which it could be published.
+    const delta = await this.#fetchDelta(signal);
+    if (delta === undefined) return await this.#readAll(signal);
+    const compared = this.#takeOver(complete);
+    return this.#apply(delta, named) ? compared : compared.union(await this.#readAll(signal));
   }
 
   #wasSilent(): boolean {
@@ -142,14 +146,23 @@ export class EurekaCluster {
 
   /** True if the server answered with a delta, and the view is what its hash says. */
   async #applyDelta(named: Set<string>, signal: AbortSignal): Promise<boolean> {
-    let delta: EurekaAnswer;
+    const delta = await this.#fetchDelta(signal);
+    return delta !== undefined && this.#apply(delta, named);
+  }
+
+  /** A delta; undefined if the server has none. */
+  async #fetchDelta(signal: AbortSignal): Promise<EurekaAnswer | undefined> {
     try {
-      delta = await this.#client.fetchDelta(signal);
+      return await this.#client.fetchDelta(signal);
     } catch (error) {
       if (signal.aborted) throw error;
       this.#log.debug({ reason: errorText(error) }, "no delta, reading everything");
-      return false;
+      return undefined;
     }
+  }
+
+  /** Applies a delta. True if the view is what its hash says. */
+  #apply(delta: EurekaAnswer, named: Set<string>): boolean {
     for (const name of this.view.apply(delta.applications)) named.add(name);
     this.#noteInvalid(delta);
     const agrees = delta.hash === undefined || delta.hash === this.view.hash();
