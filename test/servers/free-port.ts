@@ -22,8 +22,11 @@ export async function freePort(): Promise<number> {
 
 /** The same, for a server that takes others at fixed distances from it, such as one that is 1000 above. */
 export async function freePortWith(distances: readonly number[]): Promise<number> {
+  // All of them are in this file's range: what lies in another one, that file may give to a server of its own.
+  const first = rangeStart - Math.min(0, ...distances);
+  const end = rangeStart + rangeWidth - Math.max(0, ...distances);
   for (let attempt = 0; attempt < 1_000; attempt++) {
-    const port = rangeStart + Math.floor(Math.random() * rangeWidth);
+    const port = first + Math.floor(Math.random() * (end - first));
     const ports = [0, ...distances].map((distance) => port + distance);
     if (ports.some((one) => givenOut.has(one))) continue;
     if (!(await Promise.all(ports.map(isFree))).every(Boolean)) continue;
