@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createLogger } from "./log.ts";
 import { operationsApp } from "./operations-app.ts";
 
-function app(token = "") {
+function app(token = "", operatorToken = "") {
   const log = createLogger("test");
   log.level = "silent";
   const operations = operationsApp({
@@ -11,7 +11,7 @@ function app(token = "") {
     metrics: new Registry(),
     log,
     descriptions: new Map([["/things", "all things"]]),
-    tokens: { token, operatorToken: "" },
+    tokens: { token, operatorToken },
   });
   operations.all("/meshregistry/things", (c) => c.text("things"));
   operations.post("/meshregistry/things/release", (c) => c.text("released"));
@@ -102,5 +102,24 @@ describe("/log/slime", () => {
       text: "unknown level; expected one of trace, debug, info, warn, error\n",
     });
     expect(log.level).toBe("warn");
+  });
+
+  test("with an operator's token, setting the level needs it, and reading it doesn't", async () => {
+    const { log, ask } = app("", "secret");
+    for (const method of ["GET", "POST", "PUT"]) {
+      expect((await ask("/log/slime?level=warn", { method })).status).toBe(401);
+    }
+    expect(log.level).toBe("silent");
+    expect(await ask("/log/slime")).toEqual({ status: 200, text: "silent\n" });
+    const headers = { Authorization: "Bearer secret" };
+    expect(await ask("/log/slime?level=warn", { headers })).toEqual({ status: 200, text: "warn\n" });
+    expect(log.level).toBe("warn");
+  });
+
+  test("a page of another site can't set the level", async () => {
+    const { log, ask } = app();
+    const headers = { "Sec-Fetch-Site": "cross-site" };
+    expect((await ask("/log/slime?level=warn", { headers })).status).toBe(403);
+    expect(log.level).toBe("silent");
   });
 });

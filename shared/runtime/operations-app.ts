@@ -6,7 +6,7 @@ import { indexPage } from "./index-page.ts";
 import type { PageDescriptions } from "./index-page.ts";
 import { levelNames, setLogLevel } from "./log.ts";
 import type { Logger } from "./log.ts";
-import { readersOnly } from "./operator.ts";
+import { operatorsOnly, readersOnly } from "./operator.ts";
 import type { HttpTokens } from "./operator.ts";
 import { programBuild } from "./version.ts";
 
@@ -68,14 +68,26 @@ export function operationsApp(options: OperationsOptions): Hono {
   );
   const build = programBuild();
   app.all("/version", (c) => c.json(build));
-  if (log !== undefined) app.all("/log/slime", (c) => logLevel(c, log));
+  if (log !== undefined) logLevelRoute(app, log, tokens);
   const index = indexPage(app, new Map([...descriptionsOfAll, ...descriptions]));
   for (const path of ["/", "/meshregistry", "/meshregistry/"]) app.all(path, index);
   app.notFound(noPage);
   return app;
 }
 
-/** `/log/slime?level=debug`, as slime's framework has it; without a level it tells the present one. */
+/**
+ * `/log/slime?level=debug`, as slime's framework has it; without a level it tells the present one. Setting it is an
+ * action, by whatever method.
+ */
+function logLevelRoute(app: Hono, log: Logger, tokens: HttpTokens): void {
+  const guard = operatorsOnly(tokens);
+  app.all(
+    "/log/slime",
+    (c, next) => c.req.query("level") === undefined ? next() : guard(c, next),
+    (c) => logLevel(c, log),
+  );
+}
+
 function logLevel(c: Context, log: Logger): Response {
   const wanted = c.req.query("level");
   if (wanted === undefined) return c.text(`${log.level}\n`);
