@@ -20,6 +20,7 @@ export interface GrpcConnectionOptions {
   readonly application: string;
   readonly clientIp: string;
   readonly maxMessageBytes: number;
+  /** For each request, and for the acknowledgement of the connection's setup. */
   readonly requestTimeoutMs: number;
   readonly health: HealthTimes;
   readonly authenticator: Authenticator;
@@ -44,9 +45,6 @@ export interface GrpcRequest {
   /** What the request is about, for signatures. */
   readonly service?: ServiceName;
 }
-
-/** A server that negotiates acknowledges a setup within this time, or doesn't do it at all. */
-const setupAckMs = 5_000;
 
 /** Between questions whether the setup took effect. */
 const registrationPauseMs = 20;
@@ -159,10 +157,13 @@ export class GrpcConnection {
     const negotiates = check["supportAbilityNegotiation"] === true;
     this.#openStream();
     if (negotiates) {
+      const timeoutMs = this.#options.requestTimeoutMs;
       const late = setTimeout(() => {
-        const text = `${this.#name}: it didn't acknowledge the connection within ${setupAckMs} ms`;
+        const text =
+          `${this.#name}: it answers, and didn't acknowledge the setup of a connection within ${timeoutMs} ms; ` +
+          "it is overloaded, or behind a proxy that shares connections";
         this.#abilities.reject(new NacosError("unreachable", text));
-      }, setupAckMs);
+      }, timeoutMs);
       try {
         this.hasFuzzyWatch = (await this.#abilities.promise)["fuzzyWatch"] === true;
       } finally {

@@ -52,6 +52,46 @@ test("waits for a server that is still starting", async () => {
   await suite.naming.connected(AbortSignal.timeout(10_000));
 });
 
+test("goes to another server when one never acknowledges the setup of a connection", async () => {
+  const registry = new SimulatedRegistry();
+  registry.register(orders, instance);
+  const servers = [await startServer({ registry }), await startServer({ registry })];
+  let silent: string | undefined;
+  for (const server of servers) {
+    server.grpcFault = ({ type }) => {
+      // The one that is asked first.
+      if (type === "ConnectionSetupRequest") silent ??= server.address;
+      return type === "ConnectionSetupRequest" && silent === server.address ? "silence" : undefined;
+    };
+  }
+  const suite = namingOf(clientOf(servers, { requestTimeoutMs: 1_000 }));
+  suite.naming.subscribe(orders);
+  await suite.sees(orders, "10.0.0.1:80");
+  expect(suite.naming.connection?.server).not.toBe(silent);
+  const failed = suite.events.find((event) => event.type === "failed");
+  expect(failed?.error.message).toMatch(
+    /^Nacos at 127\.0\.0\.1:\d+: it answers, and didn't acknowledge the setup of a connection within 1000 ms/,
+  );
+  // Nothing is left open at the server that was given up.
+  await eventually(() => servers.map(({ connections }) => connections.length).toSorted()).toEqual([0, 1]);
+});
+
+test("an acknowledgement that comes too late is for nothing, and the next connection has its own", async () => {
+  const server = await startServer();
+  server.registry.register(orders, instance);
+  const late = Promise.withResolvers<undefined>();
+  let setups = 0;
+  server.grpcFault = ({ type }) =>
+    type === "ConnectionSetupRequest" && ++setups === 1 ? late.promise : undefined;
+  const suite = namingOf(clientOf([server], { requestTimeoutMs: 1_000 }));
+  suite.naming.subscribe(orders);
+  await eventually(() => suite.count("failed")).toBeGreaterThan(0);
+  late.resolve(undefined);
+  await suite.sees(orders, "10.0.0.1:80");
+  expect(server.connections).toHaveLength(1);
+  expect(suite.naming.lastError).toBeUndefined();
+});
+
 test("moves to the server that it is told to take, and has a connection all the time", async () => {
   const registry = new SimulatedRegistry();
   registry.register(orders, instance);

@@ -242,7 +242,9 @@ export class SimulatedGrpc implements AsyncDisposable {
     }
     this.#rules.count(type);
     const labels = isObject(body["labels"]) ? body["labels"] : {};
-    if (this.#rules.fault(message) !== undefined || labels["module"] !== "naming") {
+    const fault = this.#rules.fault(message);
+    const isRefused = fault !== undefined && fault !== "silence" && !(fault instanceof Promise);
+    if (isRefused || labels["module"] !== "naming") {
       stream.emit("error", { code: status.UNAVAILABLE, details: "refused" });
       return;
     }
@@ -254,7 +256,12 @@ export class SimulatedGrpc implements AsyncDisposable {
       nextRequestId: () => String(++this.#requestId),
     });
     this.#connections.set(peer, { connection, stream });
-    if (!this.#rules.negotiates) return;
+    if (this.#rules.negotiates) void this.#acknowledgeSetup(peer, stream, fault);
+  }
+
+  async #acknowledgeSetup(peer: string, stream: Stream, fault: Fault | Promise<Fault>): Promise<void> {
+    const isSilent = fault instanceof Promise ? (await fault) === "silence" : fault === "silence";
+    if (isSilent || this.#connections.get(peer)?.stream !== stream) return;
     stream.write({
       type: "SetupAckRequest",
       body: {

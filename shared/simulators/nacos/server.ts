@@ -65,7 +65,10 @@ export class SimulatedNacos implements AsyncDisposable {
   readonly requests = new Map<string, number>();
   /** Looks at each HTTP request; what it returns is done in place of an answer. */
   httpFault: ((call: ApiCall) => HttpFault | undefined) | undefined;
-  /** The same for messages over gRPC, setups among them, which it can only refuse. A promise: an answer that is late. */
+  /**
+   * The same for messages over gRPC. A promise: an answer that is late. Setups of connections are among them: "silence"
+   * leaves out their acknowledgement, which a promise makes late; any message refuses them.
+   */
   grpcFault: ((message: Message) => GrpcFault | Promise<GrpcFault>) | undefined;
   readonly #options: SimulatedNacosOptions;
   #http: Server | undefined;
