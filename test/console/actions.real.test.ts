@@ -1,25 +1,12 @@
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { recordOf, startApi, subjectOf } from "../../services/aggregator/api/api-rig.ts";
 import { leaseOf } from "../../services/aggregator/sources/lease-rig.ts";
 import { startHeldMesh } from "../trace/held-rig.ts";
-import { launchBrowser, openPage, skipWithoutBrowser } from "./browser.ts";
-
-const soon = { timeout: 20_000 };
+import { skipWithoutBrowser } from "./browser.ts";
+import { soon, useBrowser } from "./use-browser.ts";
 
 describe.skipIf(skipWithoutBrowser())("the console's actions and comparisons", () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await launchBrowser();
-  });
-  afterAll(() => browser.close());
-
-  async function open(url: string) {
-    const opened = await openPage(browser, url);
-    onTestFinished(() => opened.page.close());
-    await opened.page.getByText("live", { exact: true }).waitFor();
-    return opened;
-  }
+  const { open } = useBrowser();
 
   test("releases held losses after a preview, with the operator's token and the keyboard alone", async () => {
     const { url, rig, logged } = await startHeldMesh({

@@ -48,7 +48,17 @@ export async function launchBrowser(): Promise<Browser> {
 }
 
 /** A page, and what went wrong in it: messages of the browser, errors, requests to other origins. */
-export async function openPage(browser: Browser, url: string, colorScheme: "light" | "dark" = "light") {
+export interface OpenedPage {
+  readonly page: Page;
+  readonly faults: readonly string[];
+}
+
+/** Opens a page in a context of its own. */
+export async function openPage(
+  browser: Browser,
+  url: string,
+  colorScheme: "light" | "dark" = "light",
+): Promise<OpenedPage> {
   const page: Page = await browser.newPage({ viewport: { width: 1366, height: 820 }, colorScheme });
   const faults: string[] = [];
   const { origin } = new URL(url);

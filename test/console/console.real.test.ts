@@ -3,23 +3,17 @@ import { createServer, request } from "node:http";
 import { connect, createServer as createTcpServer } from "node:net";
 import type { Socket } from "node:net";
 import { join } from "node:path";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { recordOf, startApi, subjectOf } from "../../services/aggregator/api/api-rig.ts";
 import { SimulatedIstiod } from "../../services/aggregator/xds/simulated-istiod-rig.ts";
-import { accessibilityFaults, launchBrowser, openPage, skipWithoutBrowser } from "./browser.ts";
+import { accessibilityFaults, skipWithoutBrowser } from "./browser.ts";
+import { soon, useBrowser } from "./use-browser.ts";
 
 /** Where screenshots are left for people; nowhere unless it is named. */
 const shots = process.env["SCREENSHOTS"];
 
-const soon = { timeout: 20_000 };
-
 describe.skipIf(skipWithoutBrowser())("the console", () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await launchBrowser();
-  });
-  afterAll(() => browser.close());
+  const { open, show } = useBrowser();
 
   const few = () => [
     recordOf("orders", { addresses: ["10.0.0.7"], endpointLabels: { zone: "a" } }),
@@ -27,13 +21,6 @@ describe.skipIf(skipWithoutBrowser())("the console", () => {
     recordOf("both", { registry: "nacos", hosts: ["both.shop"], addresses: ["10.0.0.2"] }),
     recordOf("bad", { hosts: ["no host"] }),
   ];
-
-  async function open(url: string, scheme: "light" | "dark" = "light") {
-    const opened = await openPage(browser, url, scheme);
-    onTestFinished(() => opened.page.close());
-    await opened.page.getByText("live", { exact: true }).waitFor();
-    return opened;
-  }
 
   const views: readonly (readonly [hash: string, text: string])[] = [
     ["#/overview", "MR2102"],
@@ -105,6 +92,16 @@ describe.skipIf(skipWithoutBrowser())("the console", () => {
     await page.keyboard.type("10.0.0.2");
     await expect.poll(() => page.getByRole("row").count(), soon).toBe(2);
     expect(page.url()).toContain("q=10.0.0.2");
+  });
+
+  test("takes keys as soon as an address is open, however late the browser draws", async () => {
+    const { url } = await startApi(few());
+    const { page } = await open(`${url}/`);
+    await page.evaluate("globalThis.requestAnimationFrame = (draw) => setTimeout(draw, 300)");
+    await page.goto(`${url}/#/services`);
+    await page.keyboard.press("/");
+    await page.keyboard.type("10.0.0.2");
+    await expect.poll(() => page.url(), soon).toContain("q=10.0.0.2");
   });
 
   test("has few rows of ten thousand in the page, wherever it is scrolled to", async () => {
@@ -202,8 +199,7 @@ describe.skipIf(skipWithoutBrowser())("the console", () => {
 
   test("asks for the token where there is one", async () => {
     const { url } = await startApi(few(), { http: { address: "127.0.0.1:0", token: "t0p" } });
-    const { page } = await openPage(browser, `${url}/#/services`);
-    onTestFinished(() => page.close());
+    const { page } = await show(`${url}/#/services`);
     await page.getByLabel("http.token").fill("t0p");
     await page.keyboard.press("Enter");
     await page.getByText("shop/both", { exact: true }).waitFor();

@@ -1,24 +1,11 @@
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { recordOf, startApi } from "../../services/aggregator/api/api-rig.ts";
 import { sidecarRecord } from "../../services/aggregator/dependencies/sidecar-rig.ts";
-import { accessibilityFaults, launchBrowser, openPage, skipWithoutBrowser } from "./browser.ts";
-
-const soon = { timeout: 20_000 };
+import { accessibilityFaults, skipWithoutBrowser } from "./browser.ts";
+import { soon, useBrowser } from "./use-browser.ts";
 
 describe.skipIf(skipWithoutBrowser())("the console's dependencies", () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await launchBrowser();
-  });
-  afterAll(() => browser.close());
-
-  async function open(url: string) {
-    const opened = await openPage(browser, url);
-    onTestFinished(() => opened.page.close());
-    await opened.page.getByText("live", { exact: true }).waitFor();
-    return opened;
-  }
+  const { open } = useBrowser();
 
   test("shows what breaks if a service goes, and leads from node to node", async () => {
     const { url, publish } = await startApi([

@@ -8,27 +8,16 @@ import { overviewView } from "./overview.ts";
 import { openPalette, palette } from "./palette.ts";
 import { problemsView } from "./problems.ts";
 import { releaseView } from "./release.ts";
-import { linkTo, routeOf } from "./route.ts";
-import type { Route, ViewName } from "./route.ts";
+import { linkTo, routeOf, tabFor, tabs } from "./route.ts";
+import type { Route } from "./route.ts";
 import { serviceView } from "./service.ts";
 import { servicesView } from "./services.ts";
-import { changed, followEvents, known, onChange } from "./store.ts";
+import { changed, drawNow, followEvents, known, onChange } from "./store.ts";
 import { texts } from "./texts.ts";
 import { traceView } from "./trace.ts";
 import { dot, fieldOf } from "./ui.ts";
 import type { Tone } from "./ui.ts";
 
-const tabs: readonly ViewName[] = [
-  "overview",
-  "services",
-  "trace",
-  "dependencies",
-  "clients",
-  "problems",
-  "dryrun",
-];
-/** Views that stand below a tab. */
-const tabOf: Partial<Readonly<Record<ViewName, ViewName>>> = { service: "services", release: "problems" };
 const liveTones: Readonly<Record<typeof known.live, Tone>> = {
   connecting: "note",
   live: "ok",
@@ -61,7 +50,7 @@ function titleOf({ view, parameters }: Route): string {
 function header({ view }: Route): ComponentChild {
   const { overview, live } = known;
   const problems = overview === undefined ? 0 : overview.held + overview.rejected;
-  const active = tabOf[view] ?? view;
+  const active = tabFor(view);
   return h(
     "header",
     { class: "top" },
@@ -169,6 +158,7 @@ function onKey(event: KeyboardEvent): void {
     event.preventDefault();
     openPalette();
   } else if (event.key === "/" && !isField(event.target)) {
+    drawNow();
     const filter = document.querySelector("#filter");
     if (!(filter instanceof HTMLElement)) return;
     event.preventDefault();

@@ -2,8 +2,7 @@ import { h } from "preact";
 import type { ComponentChild } from "preact";
 import type { ServicePage } from "../../../shared/api/services.ts";
 import { Answers } from "./loader.ts";
-import { linkTo } from "./route.ts";
-import type { ViewName } from "./route.ts";
+import { linkTo, tabs } from "./route.ts";
 import { changed } from "./store.ts";
 import { texts } from "./texts.ts";
 
@@ -11,7 +10,8 @@ const words = texts.palette;
 const found = new Answers<ServicePage>(false);
 
 let text = "";
-let chosen = 0;
+/** The choice that a person has moved to; undefined: the first one. What comes in meanwhile doesn't replace it. */
+let chosen: string | undefined;
 
 interface Choice {
   readonly label: string;
@@ -19,20 +19,10 @@ interface Choice {
   readonly href: string;
 }
 
-const views: readonly ViewName[] = [
-  "overview",
-  "services",
-  "trace",
-  "dependencies",
-  "clients",
-  "problems",
-  "dryrun",
-];
-
 /** Opens the dialog that finds services and views, and starts traces. */
 export function openPalette(): void {
   text = "";
-  chosen = 0;
+  chosen = undefined;
   const dialog = document.querySelector("dialog");
   if (dialog === null || dialog.open) return;
   dialog.showModal();
@@ -48,7 +38,7 @@ function close(): void {
 
 function choices(): readonly Choice[] {
   const wanted = text.trim();
-  const fitting = views
+  const fitting = tabs
     .filter((view) => wanted === "" || texts.views[view].toLowerCase().startsWith(wanted.toLowerCase()))
     .map((view) => ({ label: texts.views[view], hint: words.view, href: linkTo(view) }));
   if (wanted === "") return fitting;
@@ -64,7 +54,7 @@ function choices(): readonly Choice[] {
 export function palette(): ComponentChild {
   const isOpen = document.querySelector("dialog")?.open === true;
   const all = isOpen ? choices() : [];
-  chosen = Math.max(0, Math.min(chosen, all.length - 1));
+  const current = placeIn(all);
   return h(
     "dialog",
     {
@@ -73,21 +63,21 @@ export function palette(): ComponentChild {
       onClick: (event: MouseEvent) => {
         if (event.target === event.currentTarget) close();
       },
-      onKeyDown: (event: KeyboardEvent) => onKey(event, all),
+      onKeyDown: onKey,
     },
     h("input", {
       type: "text",
       role: "combobox",
       "aria-expanded": "true",
       "aria-controls": "choices",
-      "aria-activedescendant": all.length === 0 ? undefined : `choice-${chosen}`,
+      "aria-activedescendant": all.length === 0 ? undefined : `choice-${current}`,
       "aria-label": words.label,
       placeholder: words.label,
       autocomplete: "off",
       spellcheck: false,
       onInput: (event: Event) => {
         if (event.currentTarget instanceof HTMLInputElement) text = event.currentTarget.value;
-        chosen = 0;
+        chosen = undefined;
         changed();
       },
     }),
@@ -100,7 +90,7 @@ export function palette(): ComponentChild {
           {
             id: `choice-${index}`,
             role: "option",
-            "aria-selected": index === chosen,
+            "aria-selected": index === current,
             onClick: () => go(href),
           },
           h("span", {}, label),
@@ -116,15 +106,23 @@ function go(href: string): void {
   location.assign(href);
 }
 
-function onKey(event: KeyboardEvent, all: readonly Choice[]): void {
-  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-    event.preventDefault();
-    chosen += event.key === "ArrowDown" ? 1 : -1;
-    chosen = (chosen + all.length) % Math.max(1, all.length);
-    changed();
-  } else if (event.key === "Enter") {
-    event.preventDefault();
-    const choice = all[chosen];
+/** The place of the chosen one; 0 if it isn't there any more. */
+function placeIn(all: readonly Choice[]): number {
+  return Math.max(0, all.findIndex(({ href }) => href === chosen));
+}
+
+function onKey(event: KeyboardEvent): void {
+  if (!["ArrowDown", "ArrowUp", "Enter"].includes(event.key)) return;
+  event.preventDefault();
+  // Also of letters that aren't drawn yet.
+  const all = choices();
+  const current = placeIn(all);
+  if (event.key === "Enter") {
+    const choice = all[current];
     if (choice !== undefined) go(choice.href);
+  } else {
+    const step = event.key === "ArrowDown" ? 1 : -1;
+    chosen = all.at((current + step) % Math.max(1, all.length))?.href;
+    changed();
   }
 }

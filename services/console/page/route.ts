@@ -1,16 +1,23 @@
-/** The views of the console. */
-export const viewNames = [
+/** The views that have a tab, in its order; the palette finds the same. */
+export const tabs = [
   "overview",
   "services",
-  "service",
   "trace",
   "dependencies",
   "clients",
   "problems",
-  "release",
   "dryrun",
 ] as const;
+
+/** All views of the console. */
+export const viewNames = [...tabs, "service", "release"] as const;
 export type ViewName = (typeof viewNames)[number];
+
+/** The tab of a view. */
+export function tabFor(view: ViewName): (typeof tabs)[number] {
+  if (view === "service") return "services";
+  return view === "release" ? "problems" : view;
+}
 
 /** What is shown: a view and its parameters, all of it in the URL, so that a link shows the same. */
 export interface Route {

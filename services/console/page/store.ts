@@ -47,9 +47,14 @@ export function changed(): void {
   if (isDue) return;
   isDue = true;
   requestAnimationFrame(() => {
-    isDue = false;
-    for (const listener of listeners) listener();
+    if (isDue) drawNow();
   });
+}
+
+/** Draws what is due. A key calls it first: the browser may be late, and keys mean what the URL and the fields say. */
+export function drawNow(): void {
+  isDue = false;
+  for (const listener of listeners) listener();
 }
 
 let lastId: string | undefined;
