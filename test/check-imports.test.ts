@@ -8,6 +8,7 @@ describe("importViolation()", () => {
     ["services/all-in-one/main.ts", "services/aggregator/aggregator.ts"],
     ["services/meshctl/commands/convert/convert.ts", "services/eureka-collector/conversion/convert.ts"],
     ["services/meshctl/commands/convert/convert.ts", "services/eureka-collector/view/registry-view.ts"],
+    ["services/meshctl/commands/convert/convert.ts", "services/eureka-collector/dry-run/convert-eureka.ts"],
     ["services/all-in-one/main.ts", "shared/simulators/demo/start-demo.ts"],
     ["services/demo-registries/main.ts", "shared/simulators/demo/start-demo.ts"],
     ["shared/simulators/demo/start-demo.ts", "shared/simulators/eureka/server.ts"],

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 
 /** The parts of a collector that turn an answer of a registry into manifests, and how it reads its options. */
-const pureCollectorCode = /^services\/[^/]+-collector\/(?:(?:conversion|view|client)\/|registry\.ts$)/;
+const pureCollectorCode =
+  /^services\/[^/]+-collector\/(?:(?:conversion|view|client|dry-run)\/|registry\.ts$)/;
 
 /** What serves the console's files, which are the aggregator's pages. */
 const consoleEntry = "services/console/serve.ts";

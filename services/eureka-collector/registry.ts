@@ -17,6 +17,7 @@ export function eurekaWaiting(waitMs: number): RegistryKind<EurekaSource> {
     configKey: "eurekaSource",
     sourcesOf: (config) => enabledSources(config, "eurekaSource"),
     patchesLabels: ({ labelPatch }) => labelPatch,
+    dryRunThread: new URL("./dry-run/worker.ts", import.meta.url),
     open: (source, context) => Promise.resolve(new EurekaView(source, context, waitMs)),
   };
 }

@@ -13,6 +13,7 @@ export const kubernetes: RegistryKind<K8sSource> = {
   httpAddress: "127.0.0.1:8085",
   configKey: "k8sSource",
   sourcesOf: (config) => enabledSources(config, "k8sSource").filter(({ options }) => readsClusters(options)),
+  dryRunThread: new URL("./dry-run/worker.ts", import.meta.url),
   open: async (source, context) => {
     const view = new KubernetesView(source, context);
     await view.open();

@@ -21,6 +21,7 @@ export function nacosBelieving(times: BeliefTimes): RegistryKind<NacosSource> {
     configKey: "nacosSource",
     sourcesOf: (config) => enabledSources(config, "nacosSource"),
     patchesLabels: ({ labelPatch }) => labelPatch,
+    dryRunThread: new URL("./dry-run/worker.ts", import.meta.url),
     open: async (source, context) => {
       const shared = await sharedNacosOptions(source, context.environment.nacosClientHeaders);
       return new NacosView(source, (server) => openNacos(nacosOptions(server, shared)), context, times);

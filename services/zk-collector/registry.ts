@@ -16,6 +16,7 @@ export const zookeeper: RegistryKind<ZookeeperSource> = {
   configKey: "zookeeperSource",
   sourcesOf: (config) => enabledSources(config, "zookeeperSource"),
   patchesLabels: ({ labelPatch }) => labelPatch,
+  dryRunThread: new URL("./dry-run/worker.ts", import.meta.url),
   open: async (source, context) => {
     const options = { ...await zooKeeperOptions(source), requested: context.requested };
     return new ZooKeeperView(source, openZooKeeper(source.driver, options), context);

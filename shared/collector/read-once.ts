@@ -24,7 +24,7 @@ export interface ReadOnce {
  */
 export async function readOnce(
   open: (context: SourceContext) => RegistryView | Promise<RegistryView>,
-  { config, environment }: LoadedConfig,
+  { config, environment }: Pick<LoadedConfig, "config" | "environment">,
   title: string,
   signal: AbortSignal,
 ): Promise<ReadOnce> {

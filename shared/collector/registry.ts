@@ -38,6 +38,8 @@ export interface RegistryKind<Source = unknown> {
    * @throws MeshError `configuration` for what can't be opened at all (a file that can't be read, a missing driver).
    */
   open(source: Source, context: SourceContext): Promise<RegistryView>;
+  /** A module that calls `serveDryRun`, for threads that convert pasted answers. Absent: there are no dry runs. */
+  readonly dryRunThread?: URL;
 }
 
 /** One configured connection to a registry; its name is a token on the stream. */

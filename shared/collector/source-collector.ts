@@ -16,6 +16,8 @@ import { PublishPlan } from "./publish-plan.ts";
 import { PublishedState } from "./published-state.ts";
 import { RegistryHealth } from "./registry-health.ts";
 import type { ChangeSink, NamedSource, RegistryKind, RegistryView } from "./registry.ts";
+import { dryRunIn } from "./dry-run/dry-run.ts";
+import type { DryRun } from "./dry-run/dry-run.ts";
 import { answerQuestions } from "./trace/question-desk.ts";
 import { sourceAnswer } from "./trace/source-answer.ts";
 import { SourcePublisher } from "./source-publisher.ts";
@@ -82,6 +84,7 @@ export class SourceCollector {
       readonly records: InvalidRecords;
       readonly metrics: CollectorMetrics;
       readonly facts: FactJoin | undefined;
+      readonly dryRun: DryRun | undefined;
     },
     { config, entryLog, bucket, member, version, httpUrl }: CollectorEnvironment,
     log: Logger,
@@ -138,7 +141,14 @@ export class SourceCollector {
       work: this.#work,
       log,
     };
-    const desk = { ...names, member, bucket, log, answer: sourceAnswer({ ...names, ...all }) };
+    const desk = {
+      ...names,
+      member,
+      bucket,
+      log,
+      answer: sourceAnswer({ ...names, ...all }),
+      dryRun: parts.dryRun,
+    };
     this.#answering = (signal) => answerQuestions(desk, signal);
     this.#loop = new PublishLoop(all);
     this.#follower = new StreamFollower(all, (unit) => this.#loop.comparison.changed(unit));
@@ -167,7 +177,10 @@ export class SourceCollector {
     const view = context.use(
       await kind.open(options, { config, environment, sink, records, log, facts, requested, signal }),
     );
-    const collector = new SourceCollector(kind, name, { view, records, metrics, facts }, collectors, log);
+    const dryRun = kind.dryRunThread &&
+      dryRunIn(kind.dryRunThread, { name, running: { config, environment } });
+    const parts = { view, records, metrics, facts, dryRun };
+    const collector = new SourceCollector(kind, name, parts, collectors, log);
     sink.target = collector.#sink();
     follower?.onChange((addresses) => collector.#factsChanged(addresses));
     metrics.watch({

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Finding } from "../api/trace.ts";
+import { DryRunQuestion, DryRunResult } from "./dry-run.ts";
 import { readJson } from "./read-json.ts";
 import { encodeToken } from "./subject.ts";
 
@@ -28,9 +29,10 @@ export type TraceQuestion = z.infer<typeof TraceQuestion>;
 
 /** The question what the guard of a source holds back. Collectors of earlier versions don't answer it. */
 export const HeldQuestion = z.object({ by: z.literal("held") });
+export type HeldQuestion = z.infer<typeof HeldQuestion>;
 
 /** What may be asked. */
-export const CollectorQuestion = z.discriminatedUnion("by", [TraceQuestion, HeldQuestion]);
+export const CollectorQuestion = z.discriminatedUnion("by", [TraceQuestion, HeldQuestion, DryRunQuestion]);
 export type CollectorQuestion = z.infer<typeof CollectorQuestion>;
 
 /** A question on its way. */
@@ -44,6 +46,8 @@ export const CollectorAnswer = z.object({
   /** True if the replica publishes what was found: of several answers this one counts. */
   owns: z.boolean(),
   findings: z.array(Finding),
+  /** Of a dry run. */
+  dryRun: DryRunResult.optional(),
 });
 export type CollectorAnswer = z.infer<typeof CollectorAnswer>;
 

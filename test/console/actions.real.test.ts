@@ -1,6 +1,8 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { recordOf, startApi, subjectOf } from "../../services/aggregator/api/api-rig.ts";
 import { leaseOf } from "../../services/aggregator/sources/lease-rig.ts";
+import { up } from "../../services/eureka-collector/eureka-rig.ts";
+import { startMesh } from "../dry-run/dry-run-rig.ts";
 import { startHeldMesh } from "../trace/held-rig.ts";
 import { skipWithoutBrowser } from "./browser.ts";
 import { soon, useBrowser } from "./use-browser.ts";
@@ -73,7 +75,7 @@ describe.skipIf(skipWithoutBrowser())("the console's actions and comparisons", (
       ...JSON.parse(Buffer.from(recordOf(name, { addresses: [address], hosts }).data ?? []).toString()),
     });
     const { page, faults } = await open(`${url}/#/dryrun`);
-    const field = page.getByLabel("Resources, as meshctl convert");
+    const field = page.getByLabel("An answer of the registry, or resources");
     const compare = async (text: string) => {
       await field.fill(text);
       await page.getByRole("button", { name: "Compare" }).click();
@@ -92,16 +94,39 @@ describe.skipIf(skipWithoutBrowser())("the console's actions and comparisons", (
       .waitFor();
     await compare("{");
     await page.getByRole("alert").filter({ hasText: "This is no JSON" }).waitFor();
-    await compare('[{"kind": "Pod"}]');
+    await compare('[{"apiVersion": "networking.istio.io/v1", "kind": "Pod"}]');
     await page.getByRole("alert").filter({ hasText: "manifests.0" }).waitFor();
-    await page.getByLabel("or a file with them").setInputFiles({
+    // Without a collector there is none that could convert.
+    await compare('{"applications": {"application": []}}');
+    await page.getByRole("alert").filter({ hasText: "no collector of eureka is alive" }).waitFor();
+    await page.getByLabel("or a file with it").setInputFiles({
       name: "dry.json",
       mimeType: "application/json",
       buffer: Buffer.from(JSON.stringify([manifest("orders", "10.0.0.1"), manifest("stays", "10.0.0.1")])),
     });
     await page.getByRole("button", { name: "Compare" }).click();
     await page.getByText("Nothing would change.").waitFor();
-    expect(faults.filter((fault) => !fault.includes("400"))).toEqual([]);
+    expect(faults.filter((fault) => !fault.includes("400") && !fault.includes("503"))).toEqual([]);
+  });
+
+  test("has a collector convert what is pasted, with another configuration, too", async () => {
+    const { aggregator, answer, registry } = await startMesh();
+    registry.register("C", up("3"));
+    const { page, faults } = await open(`${aggregator.http.url}/#/dryrun`);
+    await expect.poll(() => page.getByRole("combobox").inputValue(), soon).toBe("eureka");
+    const name = "<img src=x onerror=alert(1)>";
+    const instance = { instanceId: name, ipAddr: name, status: "UP", port: { $: 1, "@enabled": "true" } };
+    registry.register(name, { ...up("4"), ...instance });
+    await page.getByLabel("An answer of the registry").fill(JSON.stringify(await answer()));
+    await page.getByRole("button", { name: "Compare" }).click();
+    await page.getByRole("list", { name: "Remarks on the answer" }).getByText(name).first().waitFor();
+    await page.getByText("With another configuration").click();
+    const eurekaSource = { enabled: true, address: ["http://127.0.0.1:1"], nsHost: false, svcPort: 7777 };
+    await page.getByLabel("Configuration in the place").fill(JSON.stringify({ eurekaSource }));
+    await page.getByRole("button", { name: "Compare" }).click();
+    await page.getByText("7777").first().waitFor();
+    expect(await page.locator("img[src=x]").count()).toBe(0);
+    expect(faults).toEqual([]);
   });
 
   test("names collectors that live and haven't published their share", async () => {

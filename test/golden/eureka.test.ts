@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { eurekaConvertSource } from "../../services/meshctl/commands/convert/convert-eureka.ts";
+import { eurekaConvertSource } from "../../services/eureka-collector/dry-run/convert-eureka.ts";
 import { runCommandLine } from "../../services/meshctl/commands.ts";
 import { loadConfig } from "../../shared/config/mod.ts";
 import { expectedManifests, publishedSteps } from "./published-steps.ts";

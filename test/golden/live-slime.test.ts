@@ -25,7 +25,7 @@ import { SourceOverview } from "../../services/aggregator/sources/source-overvie
 import { embeddedBucket } from "../../shared/entry-log/open-entry-log.ts";
 import { SyncGate } from "../../services/aggregator/ingest/sync-gate.ts";
 import { XdsServer } from "../../services/aggregator/xds/xds-server.ts";
-import { eurekaConvertSource } from "../../services/meshctl/commands/convert/convert-eureka.ts";
+import { eurekaConvertSource } from "../../services/eureka-collector/dry-run/convert-eureka.ts";
 import { PublisherRig } from "../../shared/collector/publisher-rig.ts";
 import { loadConfig } from "../../shared/config/mod.ts";
 import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";

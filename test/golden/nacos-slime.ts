@@ -89,7 +89,7 @@ export function recordsOfServers(json: unknown, source: NacosSource): NacosServi
 }
 
 /** A catalogue that takes one state of the registry after the other, and answers all its resources. */
-export function statesOf({ config, environment }: LoadedConfig) {
+export function statesOf({ config, environment }: Pick<LoadedConfig, "config" | "environment">) {
   const records = new InvalidRecords("Nacos", { inc: () => {} }, silentLog);
   const catalogue = new NacosCatalogue({
     source: config.nacosSource,

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { eurekaConvertSource } from "../../services/meshctl/commands/convert/convert-eureka.ts";
-import { zookeeperConvertSource } from "../../services/meshctl/commands/convert/convert-zookeeper.ts";
+import { eurekaConvertSource } from "../../services/eureka-collector/dry-run/convert-eureka.ts";
+import { zookeeperConvertSource } from "../../services/zk-collector/dry-run/convert-zookeeper.ts";
 import { stageManifests } from "../../services/meshctl/commands/convert/output-stage.ts";
 import { loadConfig } from "../../shared/config/mod.ts";
 import type { LoadedConfig } from "../../shared/config/mod.ts";

@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CollectorRig, soon } from "../../services/zk-collector/collector-rig.ts";
-import { eurekaConvertSource } from "../../services/meshctl/commands/convert/convert-eureka.ts";
+import { eurekaConvertSource } from "../../services/eureka-collector/dry-run/convert-eureka.ts";
 import type { ComparableManifest } from "./published-steps.ts";
 import { publishedSteps } from "./published-steps.ts";
 import { asServed, loadCase } from "./slime-case.ts";

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { zookeeperConvertSource } from "../../services/meshctl/commands/convert/convert-zookeeper.ts";
+import { zookeeperConvertSource } from "../../services/zk-collector/dry-run/convert-zookeeper.ts";
 import { runCommandLine } from "../../services/meshctl/commands.ts";
 import { loadConfig } from "../../shared/config/mod.ts";
 import { normalizeForIstio, validateManifest } from "../../shared/istio/mod.ts";

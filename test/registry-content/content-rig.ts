@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect } from "vitest";
-import type { ConvertSource } from "../../services/meshctl/commands/convert/convert-source.ts";
+import type { ConvertSource } from "../../shared/collector/dry-run/convert-source.ts";
 import { stageManifests } from "../../services/meshctl/commands/convert/output-stage.ts";
 import { loadConfig } from "../../shared/config/mod.ts";
 import { envoyFault } from "../../shared/istio/envoy-rules.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { eurekaConvertSource } from "../../services/meshctl/commands/convert/convert-eureka.ts";
+import { eurekaConvertSource } from "../../services/eureka-collector/dry-run/convert-eureka.ts";
 import { decodeApplication } from "../../services/eureka-collector/client/decode.ts";
 import type { EurekaInstance } from "../../services/eureka-collector/client/decode.ts";
 import { canonicalAddress } from "../../shared/istio/mod.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { kubernetesConvertSource } from "../../services/meshctl/commands/convert/convert-kubernetes.ts";
+import { kubernetesConvertSource } from "../../services/k8s-collector/dry-run/convert-kubernetes.ts";
 import { nastyText } from "../istio/arbitrary-manifests.ts";
 import { address, name, port, servedOf, socketsOf } from "./content-rig.ts";
 

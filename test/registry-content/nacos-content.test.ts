@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isInService } from "../../services/nacos-collector/conversion/usable-instances.ts";
-import type { ConvertInput, ConvertSource } from "../../services/meshctl/commands/convert/convert-source.ts";
+import type { ConvertInput, ConvertSource } from "../../shared/collector/dry-run/convert-source.ts";
 import { canonicalAddress } from "../../shared/istio/mod.ts";
 import { decodeInstances } from "../../shared/nacos/wire/service-info.ts";
 import { statesOf } from "../golden/nacos-slime.ts";
@@ -28,6 +28,7 @@ const convert: ConvertInput = (input, loaded) => {
 
 const nacosSource: ConvertSource = {
   convert,
+  section: "nacosSource",
   isEnabled: ({ config }) => config.nacosSource.enabled,
   defaultConfig: JSON.stringify({ nacosSource: { address: ["http://localhost:8848"] } }),
 };

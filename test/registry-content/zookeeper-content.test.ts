@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { zookeeperConvertSource } from "../../services/meshctl/commands/convert/convert-zookeeper.ts";
+import { zookeeperConvertSource } from "../../services/zk-collector/dry-run/convert-zookeeper.ts";
 import { nastyText } from "../istio/arbitrary-manifests.ts";
 import { address, name, port, servedOf, socketsOf } from "./content-rig.ts";
 

@@ -1,5 +1,4 @@
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { compress } from "hono/compress";
 import { etag } from "hono/etag";
 import { z } from "zod";
@@ -33,7 +32,7 @@ import {
 } from "../history/moment-answers.ts";
 import type { ApiOptions } from "./api-options.ts";
 import { AtMost } from "./at-most.ts";
-import { compare, maxCompareBytes } from "./compare.ts";
+import { dryRunRoutes } from "./dry-run-routes.ts";
 import { actionRoutes, allActions } from "./actions.ts";
 import { allConflicts } from "./conflict-answers.ts";
 import { heldPreview, sourceNamed } from "./held-preview.ts";
@@ -270,21 +269,7 @@ export function apiRoutes(options: ApiOptions): Hono {
   });
   app.route("/", routesOf(operations));
   app.route("/", actionRoutes(options));
-  app.post(
-    "/compare",
-    bodyLimit({
-      maxSize: maxCompareBytes,
-      onError: (c) => c.json({ error: "a body has 4 MiB at most" }, 413),
-    }),
-    async (c) => {
-      try {
-        return c.json(await compare(await c.req.json().catch(() => undefined), options));
-      } catch (error) {
-        if (error instanceof Refusal) return c.json({ error: error.message }, error.status);
-        throw error;
-      }
-    },
-  );
+  app.route("/", dryRunRoutes(options));
   app.all(
     "*",
     (c) =>

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Released, ReleaseQuestion } from "../../../shared/api/actions.ts";
 import { CompareRequest, Comparison } from "../../../shared/api/compare.ts";
+import { Converted, ConvertRequest } from "../../../shared/api/convert.ts";
 import { Failure } from "../../../shared/api/state.ts";
 import { programVersion } from "../../../shared/runtime/version.ts";
 import { format } from "./operation.ts";
@@ -28,6 +29,7 @@ export function openApiDocument(operations: readonly Operation[]): Record<string
       ...Object.fromEntries(operations.map((each) => [each.path, { get: pathItem(each) }])),
       "/events": { get: events },
       "/compare": { post: comparison },
+      "/convert": { post: conversion },
       "/held/release": { post: release },
     },
   };
@@ -70,6 +72,27 @@ const comparison = {
     400: failureOf("the body isn't understood"),
     404: failureOf("there is no such source"),
     413: failureOf("the body is too large"),
+  },
+};
+
+/** A question with a body that a collector answers. */
+const conversion = {
+  operationId: "convert",
+  summary: "What a registry's answer would change, converted by the source's collector; nothing is published",
+  requestBody: {
+    required: true,
+    content: { "application/json": { schema: schemaOf(ConvertRequest, "input") } },
+  },
+  responses: {
+    200: {
+      description: "what would change",
+      content: { "application/json": { schema: schemaOf(Converted, "output") } },
+    },
+    400: failureOf("the body, the answer or the configuration isn't understood"),
+    404: failureOf("there is no such source"),
+    413: failureOf("the body is too large, or its conversion takes too long or too much memory"),
+    429: failureOf("other conversions are running"),
+    503: failureOf("no collector of the source answers"),
   },
 };
 

@@ -27,9 +27,9 @@ export interface Question<Query> {
 
 /** Says that there is no such thing, or too much to do at once; the text is for a person. */
 export class Refusal extends Error {
-  readonly status: 400 | 404 | 429 | 503;
+  readonly status: 400 | 404 | 413 | 429 | 503;
 
-  constructor(status: 400 | 404 | 429 | 503, message: string) {
+  constructor(status: Refusal["status"], message: string) {
     super(message);
     this.status = status;
   }

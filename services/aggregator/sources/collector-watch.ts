@@ -11,6 +11,7 @@ import {
 import type { ReleaseRequest } from "../../../shared/model/collector-lease.ts";
 import { auditRecord, isAuditSubject } from "../../../shared/model/audit.ts";
 import type { AuditEntry } from "../../../shared/model/audit.ts";
+import type { DryRunQuestion, DryRunResult } from "../../../shared/model/dry-run.ts";
 import { isTraceSubject } from "../../../shared/model/trace-question.ts";
 import type { CollectorAnswer, CollectorQuestion } from "../../../shared/model/trace-question.ts";
 import { errorText, MeshError } from "../../../shared/runtime/errors.ts";
@@ -162,6 +163,16 @@ export class CollectorWatch {
   async ask(source: SourceName, question: CollectorQuestion): Promise<readonly CollectorAnswer[]> {
     const live = this.of(source).filter(({ status }) => status === "live").length;
     return await this.#questions.ask(source, question, live);
+  }
+
+  /** Has a living collector of a source make a dry run. `failed` says why none did. */
+  async dryRun(
+    source: SourceName,
+    task: Omit<DryRunQuestion, "by" | "member">,
+  ): Promise<DryRunResult | { readonly failed: "too-large" | "no-answer" | "no-collector" }> {
+    const live = this.of(source).find(({ status }) => status === "live");
+    if (live === undefined) return { failed: "no-collector" };
+    return await this.#questions.askDryRun(source, { by: "dry-run", member: live.lease.member, ...task });
   }
 
   /** A source without a living collector, or any source as long as nothing is stored. */

@@ -1,11 +1,12 @@
 import { h } from "preact";
 import type { ComponentChild } from "preact";
 import type { ComparedEntry, Comparison } from "../../../shared/api/compare.ts";
+import type { Converted } from "../../../shared/api/convert.ts";
 import type { SourceState } from "../../../shared/api/state.ts";
 import { ask } from "./api.ts";
 import { differenceList } from "./differences.ts";
+import { dryRunQuestion } from "./dry-run-question.ts";
 import { Answers } from "./loader.ts";
-import { manifestsIn } from "./manifests-in.ts";
 import { linkTo } from "./route.ts";
 import { shellWord } from "./services.ts";
 import { changed } from "./store.ts";
@@ -23,9 +24,9 @@ let state:
   | { readonly is: "idle" }
   | { readonly is: "running" }
   | { readonly is: "failed"; readonly why: string }
-  | { readonly is: "done"; readonly comparison: Comparison } = { is: "idle" };
+  | { readonly is: "done"; readonly comparison: Comparison | Converted } = { is: "idle" };
 
-/** Paste what a dry run produced, and see what it would change. Nothing is published. */
+/** Paste a registry's answer, or what a dry run produced, and see what it would change. Nothing is published. */
 export function dryRunView({ source = "" }: Readonly<Record<string, string>>): ComponentChild {
   const keys = sources.load("/sources").answer?.sources.map(({ key }) => key) ?? [];
   const chosen = source === "" ? keys[0] ?? "" : source;
@@ -75,7 +76,14 @@ function question(keys: readonly string[], chosen: string): ComponentChild {
       placeholder: words.placeholder,
     }),
     h("label", { for: "dry-file" }, words.file),
-    h("input", { id: "dry-file", name: "file", type: "file", accept: ".json,application/json" }),
+    h("input", { id: "dry-file", name: "file", type: "file", accept: ".json,.yaml,.yml" }),
+    h(
+      "details",
+      {},
+      h("summary", {}, words.otherConfiguration),
+      h("label", { for: "dry-configuration" }, words.configuration),
+      h("textarea", { id: "dry-configuration", name: "configuration", rows: 6, spellcheck: false }),
+    ),
     h("button", { type: "submit", class: "primary", disabled: state.is === "running" }, words.go),
   );
 }
@@ -86,8 +94,8 @@ async function compare(form: FormData): Promise<void> {
   try {
     const file = form.get("file");
     const text = file instanceof File && file.size > 0 ? await file.text() : fieldOf(form, "text");
-    const body = { source: fieldOf(form, "source"), manifests: manifestsIn(text) };
-    state = { is: "done", comparison: await ask<Comparison>("/compare", { body }) };
+    const question = dryRunQuestion(fieldOf(form, "source"), text, fieldOf(form, "configuration"));
+    state = { is: "done", comparison: await ask<Comparison | Converted>(question.path, question) };
   } catch (error) {
     state = {
       is: "failed",
@@ -124,6 +132,7 @@ function result(): ComponentChild {
             ),
           ),
           state.comparison.entries.length === 0 ? nothing(words.nothing) : undefined,
+          "notes" in state.comparison ? remarks(state.comparison) : undefined,
         ),
         ...state.comparison.entries.slice(0, maxShown).map(entryOf),
         state.comparison.entries.length > maxShown
@@ -131,6 +140,22 @@ function result(): ComponentChild {
           : undefined,
       ];
   }
+}
+
+/** How the answer was understood, and the records that were left out. */
+function remarks({ notes, invalidRecords, moreInvalidRecords }: Converted): ComponentChild {
+  const left = Math.max(0, invalidRecords.length - maxShown) + moreInvalidRecords;
+  const lines = [
+    ...notes,
+    ...invalidRecords.slice(0, maxShown).map(({ path, reason }) => words.leftOut(path, reason)),
+    ...(left === 0 ? [] : [words.moreLeftOut(left)]),
+  ];
+  if (lines.length === 0) return undefined;
+  return h(
+    "ul",
+    { "aria-label": words.remarks },
+    lines.map((line) => h("li", { class: "remark" }, line)),
+  );
 }
 
 const outcomes: readonly ComparedEntry["outcome"][] = ["new", "changed", "gone", "rejected", "same"];

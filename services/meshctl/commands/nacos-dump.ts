@@ -10,7 +10,7 @@ import { nacosOptions, sharedNacosOptions } from "../../nacos-collector/client/n
 import { NacosView } from "../../nacos-collector/view/nacos-view.ts";
 import type { Command, CommandIo } from "../command.ts";
 import { readOptions } from "../command-options.ts";
-import { withAddress } from "./convert/convert-nacos.ts";
+import { withAddress } from "../../nacos-collector/dry-run/convert-nacos.ts";
 
 // This file is the documented exception to «no service imports another»: a dump shows what a collector would read.
 

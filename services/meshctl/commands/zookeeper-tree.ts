@@ -3,7 +3,7 @@ import { errorText, isMeshError } from "../../../shared/runtime/errors.ts";
 import { openZooKeeper } from "../../../shared/zookeeper/open-zookeeper.ts";
 import type { ZooKeeper } from "../../../shared/zookeeper/zookeeper.ts";
 import { zooKeeperOptions } from "../../zk-collector/client/zookeeper-options.ts";
-import type { TreeNode } from "./convert/zookeeper-dump.ts";
+import type { TreeNode } from "../../zk-collector/dry-run/zookeeper-dump.ts";
 
 /** How long to wait for a connection, in milliseconds. */
 const connectTimeoutMs = 10_000;

@@ -1,4 +1,4 @@
-import type { CollectorAnswer, CollectorQuestion, TraceQuestion } from "../../model/trace-question.ts";
+import type { CollectorAnswer, HeldQuestion, TraceQuestion } from "../../model/trace-question.ts";
 import { instanceIn } from "../../model/trace-question.ts";
 import { readManifest } from "../published-entry.ts";
 import type { PublishedState } from "../published-state.ts";
@@ -22,7 +22,7 @@ const maxFound = 10;
  */
 export function sourceAnswer(
   parts: AskedParts,
-): (question: CollectorQuestion) => Pick<CollectorAnswer, "owns" | "findings"> {
+): (question: TraceQuestion | HeldQuestion) => Pick<CollectorAnswer, "owns" | "findings"> {
   return (question) =>
     question.by === "held" ? { owns: true, findings: heldFindings(parts) } : answerOf(question, parts);
 }

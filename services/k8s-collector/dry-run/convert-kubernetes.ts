@@ -1,23 +1,23 @@
 import { basename } from "node:path";
 import { parseAllDocuments } from "yaml";
-import { readOnce } from "../../../../shared/collector/read-once.ts";
-import type { ReadOnce } from "../../../../shared/collector/read-once.ts";
-import type { K8sSource } from "../../../../shared/config/mod.ts";
-import { resources } from "../../../../shared/kubernetes/kubernetes.ts";
-import type { Resource } from "../../../../shared/kubernetes/kubernetes.ts";
-import { errorText, MeshError } from "../../../../shared/runtime/errors.ts";
-import { KubernetesView } from "../../../k8s-collector/view/kubernetes-view.ts";
-import type { Conversion, ConvertSource } from "./convert-source.ts";
+import { jsonFault } from "../../../shared/runtime/json-fault.ts";
+import { readOnce } from "../../../shared/collector/read-once.ts";
+import type { ReadOnce } from "../../../shared/collector/read-once.ts";
+import type { K8sSource } from "../../../shared/config/mod.ts";
+import { resources } from "../../../shared/kubernetes/kubernetes.ts";
+import type { Resource } from "../../../shared/kubernetes/kubernetes.ts";
+import { errorText, MeshError } from "../../../shared/runtime/errors.ts";
+import { KubernetesView } from "../view/kubernetes-view.ts";
+import type { Conversion, ConvertSource } from "../../../shared/collector/dry-run/convert-source.ts";
 import { ListedCluster } from "./listed-cluster.ts";
 import type { ListedObject } from "./listed-cluster.ts";
-
-// This file is the documented exception to «no service imports another»: a dry run has to be the collector's own code.
 
 type Fields = Readonly<Record<string, unknown>>;
 type Report = (record: Conversion["invalidRecords"][number]) => void;
 
 /** Kubernetes, for `meshctl convert`. */
 export const kubernetesConvertSource: ConvertSource = {
+  section: "k8sSource",
   convert: async (input, loaded, signal) => {
     const malformed: Conversion["invalidRecords"][number][] = [];
     const objects = readObjects(input, (record) => malformed.push(record));
@@ -155,7 +155,9 @@ function documentsOf(input: string): readonly unknown[] {
     try {
       return [JSON.parse(input)];
     } catch (error) {
-      throw new MeshError("protocol-violation", `this is no JSON: ${errorText(error)}`, { cause: error });
+      throw new MeshError("protocol-violation", `this is no JSON: ${jsonFault(input, error)}`, {
+        cause: error,
+      });
     }
   }
   return parseAllDocuments(input).map((document) => {

@@ -1,16 +1,15 @@
-import { readOnce } from "../../../../shared/collector/read-once.ts";
-import { nacosServersOf } from "../../../../shared/config/mod.ts";
-import type { NacosServer, NacosSource } from "../../../../shared/config/mod.ts";
-import { nacos } from "../../../nacos-collector/registry.ts";
-import { NacosView } from "../../../nacos-collector/view/nacos-view.ts";
-import type { Conversion, ConvertSource } from "./convert-source.ts";
+import { readOnce } from "../../../shared/collector/read-once.ts";
+import { nacosServersOf } from "../../../shared/config/mod.ts";
+import type { NacosServer, NacosSource } from "../../../shared/config/mod.ts";
+import { nacos } from "../registry.ts";
+import { NacosView } from "../view/nacos-view.ts";
+import type { Conversion, ConvertSource } from "../../../shared/collector/dry-run/convert-source.ts";
 import { readNacosDump } from "./convert-nacos-dump.ts";
 import { NacosDump } from "./nacos-dump.ts";
 
-// This file is the documented exception to «no service imports another»: a dry run has to be the collector's own code.
-
 /** Nacos, for `meshctl convert`. */
 export const nacosConvertSource: ConvertSource = {
+  section: "nacosSource",
   convert: async (input, loaded, signal) => {
     const malformed: Conversion["invalidRecords"][number][] = [];
     const { services, configs } = readNacosDump(input, (record) => malformed.push(record));

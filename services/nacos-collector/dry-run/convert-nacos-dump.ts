@@ -1,9 +1,10 @@
-import { catalogueOf } from "../../../../shared/nacos/http/lists.ts";
-import { isObject, textOr } from "../../../../shared/nacos/wire/json.ts";
-import type { JsonObject } from "../../../../shared/nacos/wire/json.ts";
-import { decodeServiceInfo } from "../../../../shared/nacos/wire/service-info.ts";
-import { namespaceId } from "../../../../shared/nacos/wire/service-key.ts";
-import { errorText, MeshError } from "../../../../shared/runtime/errors.ts";
+import { jsonFault } from "../../../shared/runtime/json-fault.ts";
+import { catalogueOf } from "../../../shared/nacos/http/lists.ts";
+import { isObject, textOr } from "../../../shared/nacos/wire/json.ts";
+import type { JsonObject } from "../../../shared/nacos/wire/json.ts";
+import { decodeServiceInfo } from "../../../shared/nacos/wire/service-info.ts";
+import { namespaceId } from "../../../shared/nacos/wire/service-key.ts";
+import { errorText, MeshError } from "../../../shared/runtime/errors.ts";
 import type { DumpedConfig, DumpedService } from "./nacos-dump.ts";
 
 /** What a dump holds. */
@@ -53,7 +54,7 @@ function parse(input: string): unknown {
   try {
     return JSON.parse(input);
   } catch (error) {
-    throw new MeshError("protocol-violation", `this is no JSON: ${errorText(error)}`);
+    throw new MeshError("protocol-violation", `this is no JSON: ${jsonFault(input, error)}`);
   }
 }
 

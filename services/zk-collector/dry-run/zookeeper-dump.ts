@@ -1,11 +1,11 @@
-import { MeshError } from "../../../../shared/runtime/errors.ts";
+import { MeshError } from "../../../shared/runtime/errors.ts";
 import type {
   Children,
   NodeData,
   NodeStat,
   SessionEvent,
   ZooKeeper,
-} from "../../../../shared/zookeeper/zookeeper.ts";
+} from "../../../shared/zookeeper/zookeeper.ts";
 
 /** A node of a ZooKeeper tree: its full path, and its content as text (null: none). */
 export interface TreeNode {

@@ -1,16 +1,19 @@
-import { readOnce } from "../../../../shared/collector/read-once.ts";
-import type { LoadedConfig, ZookeeperSource } from "../../../../shared/config/mod.ts";
-import type { ZooKeeper } from "../../../../shared/zookeeper/zookeeper.ts";
-import { zookeeper } from "../../../zk-collector/registry.ts";
-import { ZooKeeperView } from "../../../zk-collector/view/zookeeper-view.ts";
-import type { Conversion, ConvertSource } from "./convert-source.ts";
+import { readOnce } from "../../../shared/collector/read-once.ts";
+import type { ZookeeperSource } from "../../../shared/config/mod.ts";
+import type { ZooKeeper } from "../../../shared/zookeeper/zookeeper.ts";
+import { zookeeper } from "../registry.ts";
+import { ZooKeeperView } from "../view/zookeeper-view.ts";
+import type {
+  Conversion,
+  ConversionConfig,
+  ConvertSource,
+} from "../../../shared/collector/dry-run/convert-source.ts";
 import { readDump } from "./convert-zookeeper-dump.ts";
 import { ZooKeeperDump } from "./zookeeper-dump.ts";
 
-// This file is the documented exception to «no service imports another»: a dry run has to be the collector's own code.
-
 /** ZooKeeper, for `meshctl convert`. */
 export const zookeeperConvertSource: ConvertSource = {
+  section: "zookeeperSource",
   convert: async (input, loaded, signal) => {
     const malformed: Conversion["invalidRecords"][number][] = [];
     const dump = new ZooKeeperDump(readDump(input, (record) => malformed.push(record)));
@@ -41,7 +44,7 @@ export const zookeeperConvertSource: ConvertSource = {
 async function convertDump(
   dump: ZooKeeper,
   source: ZookeeperSource,
-  loaded: LoadedConfig,
+  loaded: ConversionConfig,
   signal: AbortSignal,
 ): Promise<Pick<Conversion, "manifests" | "invalidRecords">> {
   // No instance runs that could be asked, and one reading is enough.

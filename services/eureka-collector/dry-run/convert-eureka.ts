@@ -1,23 +1,30 @@
-import { readOnce } from "../../../../shared/collector/read-once.ts";
-import { eurekaServersOf } from "../../../../shared/config/mod.ts";
-import type { EurekaSource, LoadedConfig } from "../../../../shared/config/mod.ts";
-import { errorText, isMeshError, MeshError } from "../../../../shared/runtime/errors.ts";
-import { ApplicationSplitter } from "../../../eureka-collector/client/application-splitter.ts";
-import type { EurekaAnswer } from "../../../eureka-collector/client/client.ts";
-import { decodeApplication } from "../../../eureka-collector/client/decode.ts";
-import type { EurekaApplication, InvalidRecord } from "../../../eureka-collector/client/decode.ts";
-import type { EurekaReader } from "../../../eureka-collector/view/cluster.ts";
-import { EurekaView } from "../../../eureka-collector/view/eureka-view.ts";
-import type { Conversion, ConvertSource } from "./convert-source.ts";
-
-// This file is the documented exception to «no service imports another»: a dry run has to be the collector's own code.
+import { readOnce } from "../../../shared/collector/read-once.ts";
+import { eurekaServersOf } from "../../../shared/config/mod.ts";
+import type { EurekaSource } from "../../../shared/config/mod.ts";
+import { errorText, isMeshError, MeshError } from "../../../shared/runtime/errors.ts";
+import { ApplicationSplitter } from "../client/application-splitter.ts";
+import type { EurekaAnswer } from "../client/client.ts";
+import { decodeApplication } from "../client/decode.ts";
+import type { EurekaApplication, InvalidRecord } from "../client/decode.ts";
+import type { EurekaReader } from "../view/cluster.ts";
+import { EurekaView } from "../view/eureka-view.ts";
+import { jsonFault } from "../../../shared/runtime/json-fault.ts";
+import type {
+  Conversion,
+  ConversionConfig,
+  ConvertSource,
+} from "../../../shared/collector/dry-run/convert-source.ts";
 
 /**
  * Converts an answer of `/apps`, `/apps/delta` or `/apps/NAME`, or a bare array of applications, as the collector
  * would after a complete read.
  * @throws MeshError `protocol-violation` if it is none of these.
  */
-async function convertEureka(input: string, loaded: LoadedConfig, signal: AbortSignal): Promise<Conversion> {
+async function convertEureka(
+  input: string,
+  loaded: ConversionConfig,
+  signal: AbortSignal,
+): Promise<Conversion> {
   const { eurekaSource } = loaded.config;
   const malformed: InvalidRecord[] = [];
   const applications = readApplications(input, (record) => malformed.push(record));
@@ -50,6 +57,7 @@ async function convertEureka(input: string, loaded: LoadedConfig, signal: AbortS
 
 /** Eureka, for `meshctl convert`. */
 export const eurekaConvertSource: ConvertSource = {
+  section: "eurekaSource",
   convert: convertEureka,
   isEnabled: ({ config }) => config.eurekaSource.enabled,
   // The address is never asked, but a source without one is a mistake everywhere else.
@@ -88,9 +96,6 @@ function placeOrRemedy(input: string): string | undefined {
     JSON.parse(input);
     return undefined;
   } catch (error) {
-    const text = errorText(error);
-    if (/line \d+/.test(text)) return text;
-    const lines = input.trimEnd().split("\n");
-    return `${text} (line ${lines.length} column ${(lines.at(-1) ?? "").length + 1})`;
+    return jsonFault(input, error);
   }
 }

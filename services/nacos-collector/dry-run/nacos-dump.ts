@@ -8,9 +8,9 @@ import type {
   NamingEvent,
   ServiceName,
   ServiceSnapshot,
-} from "../../../../shared/nacos/nacos.ts";
-import type { ServiceInfo } from "../../../../shared/nacos/wire/service-info.ts";
-import { namespaceId, serviceKey } from "../../../../shared/nacos/wire/service-key.ts";
+} from "../../../shared/nacos/nacos.ts";
+import type { ServiceInfo } from "../../../shared/nacos/wire/service-info.ts";
+import { namespaceId, serviceKey } from "../../../shared/nacos/wire/service-key.ts";
 
 /** A service of a dump. */
 export interface DumpedService extends Omit<ServiceInfo, "serverTimeMs"> {

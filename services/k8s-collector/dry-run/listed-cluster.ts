@@ -4,9 +4,9 @@ import type {
   Reflector,
   ReflectorOptions,
   ResourceSelection,
-} from "../../../../shared/kubernetes/kubernetes.ts";
-import { KubernetesError } from "../../../../shared/kubernetes/kubernetes-error.ts";
-import { unlessAborted } from "../../../../shared/runtime/waiting.ts";
+} from "../../../shared/kubernetes/kubernetes.ts";
+import { KubernetesError } from "../../../shared/kubernetes/kubernetes-error.ts";
+import { unlessAborted } from "../../../shared/runtime/waiting.ts";
 
 /** An object of a list, with the kind by which reflectors ask for it: `services` of `v1`, `endpointslices` of `discovery.k8s.io/v1`. */
 export interface ListedObject {

@@ -1,11 +1,12 @@
 import { parse } from "yaml";
-import { errorText, MeshError } from "../../../../shared/runtime/errors.ts";
+import { jsonFault } from "../../../shared/runtime/json-fault.ts";
+import { errorText, MeshError } from "../../../shared/runtime/errors.ts";
 import type { TreeNode } from "./zookeeper-dump.ts";
 
 /**
  * Reads a dump of a tree, in JSON or YAML: an array of `{path, data}` as `meshctl zk dump` writes it, or slime's nested
- * form `{fullPath, children: {name: node}}`, where the last part of `fullPath` is a node's name. `report` is told of
- * what is no node.
+ * form `{fullPath, children: {name: node}}`, where the last part of `fullPath` is a node's name. `report` is called
+ * with what is no node.
  * @throws MeshError `protocol-violation` if the text is neither.
  */
 export function readDump(
@@ -37,11 +38,13 @@ export function readDump(
 
 function readText(text: string): unknown {
   if (text.trim() === "") throw new MeshError("protocol-violation", "the dump is empty");
+  // YAML's parser reads JSON too, and takes a hundred times as long.
+  const isJson = /^\s*[[{]/.test(text);
   try {
-    // YAML's parser reads JSON too, and takes a hundred times as long.
-    return /^\s*[[{]/.test(text) ? JSON.parse(text) : parse(text, { maxAliasCount: 0 });
+    return isJson ? JSON.parse(text) : parse(text, { maxAliasCount: 0 });
   } catch (error) {
-    throw new MeshError("protocol-violation", `the dump is neither JSON nor YAML: ${errorText(error)}`, {
+    const fault = isJson ? jsonFault(text, error) : errorText(error);
+    throw new MeshError("protocol-violation", `the dump is neither JSON nor YAML: ${fault}`, {
       cause: error,
     });
   }

@@ -1,23 +1,26 @@
-import type { LoadedConfig } from "../../../../shared/config/mod.ts";
-import type { Manifest } from "../../../../shared/model/manifest.ts";
+import type { LoadedConfig } from "../../config/mod.ts";
+import type { SourceSection } from "../../config/named-sources.ts";
+import type { Conversion } from "../../model/dry-run.ts";
 
-/** What a registry's answer was converted to. */
-export interface Conversion {
-  readonly manifests: readonly Manifest[];
-  /** Records that were left out: where, and why. */
-  readonly invalidRecords: readonly { readonly path: string; readonly reason: string }[];
-  /** Sentences for the user about how the input was understood. */
-  readonly notes: readonly string[];
-}
+export type { Conversion } from "../../model/dry-run.ts";
+
+/** The part of a configuration that a conversion depends on. */
+export type ConversionConfig = Pick<LoadedConfig, "config" | "environment">;
 
 /**
  * The dry run of one registry. `input` is what the registry answered, as text.
  * @throws MeshError `protocol-violation` if the input can't be such an answer.
  */
-export type ConvertInput = (input: string, loaded: LoadedConfig, signal: AbortSignal) => Promise<Conversion>;
+export type ConvertInput = (
+  input: string,
+  loaded: ConversionConfig,
+  signal: AbortSignal,
+) => Promise<Conversion>;
 
 /** A registry whose answers can be converted. */
 export interface ConvertSource {
+  /** Where its sources are configured. */
+  readonly section: SourceSection;
   readonly convert: ConvertInput;
   /**
    * Reads the registry itself, where that is possible; `address` replaces the configuration's.
@@ -25,7 +28,7 @@ export interface ConvertSource {
    */
   readonly convertLive?: (
     address: readonly string[],
-    loaded: LoadedConfig,
+    loaded: ConversionConfig,
     signal: AbortSignal,
   ) => Promise<Conversion>;
   /** Whether the configuration has this source switched on. */

@@ -1,0 +1,50 @@
+import { Hono } from "hono";
+import type { Context } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { jsonFault } from "../../../shared/runtime/json-fault.ts";
+import type { ApiOptions } from "./api-options.ts";
+import { AtMost } from "./at-most.ts";
+import { compare, maxCompareBytes } from "./compare.ts";
+import { convert } from "./convert.ts";
+import { Refusal } from "./operation.ts";
+
+/** Conversions at a time: each one takes a collector some of its processor and memory. */
+const maxConversions = 2;
+
+/** Questions with a body, which publish nothing. */
+export function dryRunRoutes(options: ApiOptions): Hono {
+  const conversions = new AtMost(maxConversions, "conversions");
+  const app = new Hono();
+  const limit = bodyLimit({
+    maxSize: maxCompareBytes,
+    onError: (c) => c.json({ error: "a body has 4 MiB at most" }, 413),
+  });
+  app.post("/compare", limit, (c) => answered(c, async () => await compare(await bodyOf(c), options)));
+  app.post(
+    "/convert",
+    limit,
+    (c) =>
+      answered(c, async () => await conversions.run(async () => await convert(await bodyOf(c), options))),
+  );
+  return app;
+}
+
+async function answered(c: Context, answer: () => Promise<object>): Promise<Response> {
+  try {
+    return c.json(await answer());
+  } catch (error) {
+    if (error instanceof Refusal) return c.json({ error: error.message }, error.status);
+    throw error;
+  }
+}
+
+/** @throws Refusal for what is no JSON, saying where if the parser does */
+async function bodyOf(c: Context): Promise<unknown> {
+  const text = await c.req.text();
+  try {
+    const body: unknown = JSON.parse(text);
+    return body;
+  } catch (error) {
+    throw new Refusal(400, `the body is no JSON: ${jsonFault(text, error)}`);
+  }
+}

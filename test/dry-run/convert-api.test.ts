@@ -1,0 +1,95 @@
+import { describe, expect, test } from "vitest";
+import { up } from "../../services/eureka-collector/eureka-rig.ts";
+import { soon } from "../../services/zk-collector/collector-rig.ts";
+import { startMesh } from "./dry-run-rig.ts";
+
+describe("POST /api/v1/convert", () => {
+  test("a registry's answer is converted by its collector and compared with what is served", async () => {
+    const { registry, convert, answer, rig } = await startMesh();
+    const now = await answer();
+    expect(await convert({ answer: now })).toMatchObject({
+      counts: { same: 2, gone: 0 },
+      entries: [],
+      notes: [],
+    });
+    const before = await rig.lastSequence();
+    registry.register("A", up("9"));
+    registry.register("C", up("3"));
+    const later = await answer();
+    registry.clear();
+    expect(await convert({ answer: JSON.stringify(later) })).toMatchObject({
+      counts: { new: 1, changed: 1, same: 1, gone: 0 },
+    });
+    expect(before).toBeGreaterThan(0);
+  });
+
+  test("another configuration in the collector's place", async () => {
+    const { convert, answer, post } = await startMesh();
+    const eurekaSource = {
+      enabled: true,
+      address: ["http://127.0.0.1:1/eureka"],
+      nsHost: false,
+      svcPort: 7777,
+    };
+    const configuration = `eurekaSource: ${JSON.stringify(eurekaSource)}`;
+    const now = await answer();
+    const { counts, entries } = await convert({ answer: now, configuration });
+    expect(counts).toMatchObject({ changed: 2, gone: 0 });
+    expect(JSON.stringify(entries)).toContain("7777");
+    const wrong = { eurekaSource: { ...eurekaSource, svcPort: "x" } };
+    expect(await post({ source: "eureka", answer: now, configuration: wrong })).toMatchObject({
+      status: 400,
+      body: { error: expect.stringContaining("svcPort") },
+    });
+    expect(await post({ source: "eureka", answer: now, configuration: {} })).toMatchObject({
+      status: 400,
+      body: { error: expect.stringContaining("doesn't enable eurekaSource") },
+    });
+  });
+
+  test("records that can't be used are named, whatever their names hold", async () => {
+    const { convert } = await startMesh();
+    const name = "<img src=x onerror=alert(1)>";
+    const answer = [{ name, instance: [{ instanceId: name, ipAddr: name, status: "UP", port: { $: 1 } }] }];
+    const { invalidRecords } = await convert({ answer });
+    expect(JSON.stringify(invalidRecords)).toContain(name);
+  });
+
+  test("bad bodies get an answer that says where", async () => {
+    const { post } = await startMesh();
+    const refused = async (body: unknown) => {
+      const { status, body: { error } } = await post(body);
+      return `${status} ${error}`;
+    };
+    expect(await refused('{"source": "eureka",\n "answer": }')).toMatch(
+      /^400 the body is no JSON: .*"answer": }/,
+    );
+    expect(await refused('{"source": "eureka",\n "answer": [')).toMatch(/^400 .* \(line 2 column 13\)$/);
+    expect(await refused({ source: "eureka" })).toMatch(/^400 answer: /);
+    expect(await refused({ source: "nacos", answer: "[]" })).toMatch(/^404 there is no source nacos/);
+    expect(await refused({ source: "eureka", answer: '{"applications":\n{"application": [' })).toMatch(
+      /^400 .*line 2 column 18/,
+    );
+    expect(await refused({ source: "eureka", answer: "x".repeat(5_000_000) })).toMatch(/^413 .*4 MiB/);
+    const deep = `${"[".repeat(1_000_000)}${"]".repeat(1_000_000)}`;
+    for (
+      const body of [
+        `{"source":"eureka","answer":${deep}}`,
+        JSON.stringify({ source: "eureka", answer: deep }),
+      ]
+    ) {
+      const { status, body: answered } = await post(body);
+      expect(status).toBeLessThan(500);
+      expect(JSON.stringify(answered).length).toBeLessThan(10_000);
+    }
+  });
+
+  test("without a collector it says so, and the token is asked for", async () => {
+    const { rig, post, answer } = await startMesh({ http: { address: "127.0.0.1:0", token: "secret" } });
+    const body = { source: "eureka", answer: await answer() };
+    const token = { authorization: "Bearer secret" };
+    await rig.stop();
+    await expect.poll(async () => (await post(body, token)).status, soon).toBe(503);
+    expect((await post(body)).status).toBe(401);
+  });
+});
