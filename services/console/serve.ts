@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire, stripTypeScriptTypes } from "node:module";
 import { fileURLToPath } from "node:url";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Hono } from "hono";
 import { compress } from "hono/compress";
 import { etag } from "hono/etag";
@@ -14,9 +14,10 @@ interface ServedFile {
 
 const folder = fileURLToPath(new URL("./page/", import.meta.url));
 
-/** Modules of `shared/api` that the page runs, not only takes types from; served beside its own. */
-const sharedModules = ["event-parser.ts"];
-const sharedFolder = fileURLToPath(new URL("../../shared/api/", import.meta.url));
+const shared = fileURLToPath(new URL("../../shared/", import.meta.url));
+
+/** Modules of `shared` that the page runs, not only takes types from; served beside its own. */
+const sharedModules = ["api/event-parser.ts", "model/cursor.ts"];
 
 const types: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",
@@ -69,9 +70,9 @@ export function consoleFiles(): ReadonlyMap<string, ServedFile> {
     files.set(name, { type, body: ending === ".ts" ? asJavaScript(text) : text });
   }
   for (const name of sharedModules) {
-    files.set(name, {
+    files.set(basename(name), {
       type: types[".ts"] ?? "",
-      body: asJavaScript(readFileSync(join(sharedFolder, name), "utf8")),
+      body: asJavaScript(readFileSync(join(shared, name), "utf8")),
     });
   }
   const preact = readFileSync(createRequire(import.meta.url).resolve("preact"), "utf8");
@@ -82,14 +83,14 @@ export function consoleFiles(): ReadonlyMap<string, ServedFile> {
   return files;
 }
 
-/** A module without types; its one package, and modules of `shared/api`, are files beside it. */
+/** A module without types; its one package, and modules of `shared`, are files beside it. */
 function asJavaScript(source: string): string {
   const { emitWarning } = process;
   // Node calls the function experimental each time a process uses it first; the log is for operators.
   process.emitWarning = () => {};
   try {
     return stripTypeScriptTypes(source).replaceAll('from "preact"', 'from "./preact.js"')
-      .replaceAll('from "../../../shared/api/', 'from "./');
+      .replaceAll(/from "(?:\.\.\/){3}shared\/\w+\//g, 'from "./');
   } finally {
     process.emitWarning = emitWarning;
   }

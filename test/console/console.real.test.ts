@@ -26,6 +26,7 @@ describe.skipIf(skipWithoutBrowser())("the console", () => {
     ["#/overview", "MR2102"],
     ["#/services", "shop/both"],
     ["#/service?name=shop%2Fboth", "10.0.0.2"],
+    ["#/time", "No change since"],
     ["#/trace?text=10.0.0.7", "shop/orders is on the stream."],
     ["#/dependencies", "Called by the most applications"],
     ["#/clients", "up to date"],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { History, ServiceDiff } from "../../shared/api/history.ts";
-import { ChangePage, MomentDiff, ServiceMoment } from "../../shared/api/moments.ts";
+import { ChangePage, MomentDiff, RecordPage, ServiceMoment, Timeline } from "../../shared/api/moments.ts";
 import { run } from "../../services/meshctl/meshctl-rig.ts";
 import { recordOf, startApi, subjectOf } from "../../services/aggregator/api/api-rig.ts";
 
@@ -115,6 +115,14 @@ describe("a moment of the past", () => {
         manifest: { spec: { endpoints: [{ address: "10.0.0.1" }, { address: "10.0.0.2" }] } },
       },
     ]);
+    const { differences } = await ask(`${orders}/diff?at=${before}`, ServiceDiff);
+    expect(differences).toMatchObject([{ path: "", after: null }]);
+    const { records } = await ask(`/records?at=${before}`, RecordPage);
+    expect(records.map(({ name, since }) => [name, since])).toEqual([["shop/orders", "removed"], [
+      "shop/stock",
+      "same",
+    ]]);
+    expect((await ask("/timeline", Timeline)).changes).toBe(5);
     expect((await ask(`${orders}/moment?at=0s`, ServiceMoment)).records).toMatchObject([{ state: "absent" }]);
     expect((await request("/services/shop/nobody/moment?at=0s")).status).toBe(404);
     expect((await request(`${orders}/moment?at=9h`)).status).toBe(404);

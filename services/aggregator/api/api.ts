@@ -4,8 +4,6 @@ import { etag } from "hono/etag";
 import { z } from "zod";
 import { ActionList, HeldPreview } from "../../../shared/api/actions.ts";
 import { Dependencies } from "../../../shared/api/dependencies.ts";
-import { History, ServiceDiff } from "../../../shared/api/history.ts";
-import { ChangePage, MomentDiff, ServiceMoment } from "../../../shared/api/moments.ts";
 import { ServiceDetail, ServicePage } from "../../../shared/api/services.ts";
 import {
   ClientList,
@@ -21,15 +19,7 @@ import type { ReasonCode } from "../../../shared/api/reasons.ts";
 import { ReasonList, Trace } from "../../../shared/api/trace.ts";
 import { dependenciesOf, DependencyQuery } from "../dependencies/dependencies.ts";
 import { GraphReader } from "../dependencies/read-graph.ts";
-import { diffOf, DiffQuery, historyOf } from "../history/history-answers.ts";
-import {
-  changesOf,
-  ChangesQuery,
-  momentDiff,
-  MomentQuery,
-  serviceMoment,
-  ServiceMomentQuery,
-} from "../history/moment-answers.ts";
+import { historyOperations } from "../history/history-operations.ts";
 import type { ApiOptions } from "./api-options.ts";
 import { AtMost } from "./at-most.ts";
 import { dryRunRoutes } from "./dry-run-routes.ts";
@@ -98,58 +88,7 @@ export function apiOperations(options: ApiOptions): readonly Operation[] {
         return detail;
       },
     }),
-    operation({
-      path: "/services/{namespace}/{name}/history",
-      id: "history",
-      summary: "The changes of a service that are kept, the newest first: when, which source, what",
-      query: noQuery,
-      params: { namespace: "its namespace", name: "its name" },
-      answer: History,
-      handle: ({ params: { namespace = "", name = "" } }) => {
-        const history = historyOf(`${namespace}/${name}`, options);
-        if (history !== undefined) return history;
-        throw new Refusal(404, `no service ${namespace}/${name} is served, and no change of it is kept`);
-      },
-    }),
-    operation({
-      path: "/services/{namespace}/{name}/diff",
-      id: "diff",
-      summary: "What two states of a source's record differ in, or the record and what is served",
-      query: DiffQuery,
-      params: { namespace: "its namespace", name: "its name" },
-      answer: ServiceDiff,
-      handle: ({ query, params: { namespace = "", name = "" } }) =>
-        diffOf(`${namespace}/${name}`, query, options),
-    }),
-    operation({
-      path: "/services/{namespace}/{name}/moment",
-      id: "serviceMoment",
-      summary: "A service as each source published it at a moment",
-      query: ServiceMomentQuery,
-      params: { namespace: "its namespace", name: "its name" },
-      answer: ServiceMoment,
-      handle: ({ query, params: { namespace = "", name = "" } }) => {
-        const found = serviceMoment(`${namespace}/${name}`, query.at, options);
-        if (found !== undefined) return found;
-        throw new Refusal(404, `no service ${namespace}/${name} is served, and no change of it is kept`);
-      },
-    }),
-    operation({
-      path: "/changes",
-      id: "changes",
-      summary: "What happened: the changes that are kept of all resources, the newest first",
-      query: ChangesQuery,
-      answer: ChangePage,
-      handle: ({ query }) => changesOf(query, options),
-    }),
-    operation({
-      path: "/moment",
-      id: "moment",
-      summary: "What all sources' records differ in between a moment and now, or another moment",
-      query: MomentQuery,
-      answer: MomentDiff,
-      handle: ({ query }) => momentDiff(query, options),
-    }),
+    ...historyOperations(options, searches),
     operation({
       path: "/trace",
       id: "trace",

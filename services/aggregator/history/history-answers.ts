@@ -8,6 +8,8 @@ import type { RecordedChange } from "./history-book.ts";
 import type { HistoryOptions } from "./history-options.ts";
 import { diffManifests } from "./manifest-diff.ts";
 import { manifestIn } from "./manifest-in.ts";
+import { moments, momentText, placeOf, stateAt } from "./kept-moments.ts";
+import { parseMoment } from "./moment.ts";
 
 /** The parameters of a question for a difference. */
 export const DiffQuery = z.object({
@@ -19,6 +21,7 @@ export const DiffQuery = z.object({
     description:
       "a position of the history: the state before that change; without it the record is compared with what is served",
   }),
+  at: momentText(`the state at a moment, compared with the state now: ${moments}`).optional(),
   to: z.string().optional().meta({
     description: "a position of the history: the state after that change; default: the state now",
   }),
@@ -61,6 +64,20 @@ export function diffOf(
     if (change !== undefined) return change;
     throw new Refusal(404, `no change of ${subject} at ${position} is kept; history lists those that are`);
   };
+  if (query.at !== undefined) {
+    const moment = parseMoment(query.at, Date.now());
+    const { position } = placeOf(moment, options);
+    const then = stateAt(kind, subject, moment, options);
+    if (then === "unknown") {
+      throw new Refusal(404, `${name} changed more often since then than is kept (history.versions)`);
+    }
+    return {
+      name,
+      before: `${subject} at ${position}`,
+      after: "its record now",
+      ...diffManifests(manifestIn(kind, then?.framed), manifestIn(kind, now)),
+    };
+  }
   if (from === undefined) {
     const before = to === undefined ? now : at(to).after?.framed;
     const record = to === undefined ? `the record of ${subject}` : `${subject} after ${to}`;

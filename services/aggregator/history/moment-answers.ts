@@ -1,23 +1,22 @@
 import { z } from "zod";
 import type { ChangePage, MomentDiff, MomentRow, ServiceMoment } from "../../../shared/api/moments.ts";
-import { ResourceKindName } from "../../../shared/api/moments.ts";
-import { Refusal } from "../api/operation.ts";
 import { sourceKey } from "../ingest/sync-gate.ts";
 import { subjectsNamed } from "./history-answers.ts";
 import type { RecordedChange, RecordedState } from "./history-book.ts";
 import type { HistoryOptions } from "./history-options.ts";
 import { manifestIn } from "./manifest-in.ts";
+import {
+  completeSince,
+  filters,
+  isWanted,
+  moments,
+  momentText,
+  placeOf,
+  stateAt,
+  touchedSubjects,
+} from "./kept-moments.ts";
+import type { Traits } from "./kept-moments.ts";
 import { isAfter, parseMoment } from "./moment.ts";
-import type { Moment } from "./moment.ts";
-
-const momentText = (description: string) => z.string().min(1).max(64).meta({ description });
-const filters = {
-  kind: ResourceKindName.optional(),
-  source: z.string().max(253).optional().meta({ description: "<registry>, or <registry>/<source>" }),
-  namespace: z.string().max(253).optional(),
-  limit: z.coerce.number().int().min(1).max(1000).default(100),
-};
-const moments = "a duration such as 10m (so long ago), a time (RFC 3339), or a position in the entry log";
 
 /** The parameters of a question for what happened. */
 export const ChangesQuery = z.object({
@@ -35,9 +34,6 @@ export const MomentQuery = z.object({
 
 /** The parameters of a question for a service at a moment. */
 export const ServiceMomentQuery = z.object({ at: momentText(`the moment: ${moments}`) });
-
-type Filters = Pick<z.output<typeof ChangesQuery>, "kind" | "source" | "namespace">;
-type Traits = Pick<RecordedChange, "kind" | "registry" | "source" | "name">;
 
 /** The changes that are kept of all resources, the newest first. */
 export function changesOf(query: z.output<typeof ChangesQuery>, options: HistoryOptions): ChangePage {
@@ -68,8 +64,8 @@ export function momentDiff(query: z.output<typeof MomentQuery>, options: History
   const nowMs = Date.now();
   const at = parseMoment(query.at, nowMs);
   const to = query.to === undefined ? undefined : parseMoment(query.to, nowMs);
-  refuseTooEarly(at, options);
-  if (to !== undefined) refuseTooEarly(to, options);
+  const moment = placeOf(at, options);
+  if (to !== undefined) placeOf(to, options);
   const rows: MomentRow[] = [];
   let unknown = 0;
   for (const [subject, traits] of touchedSubjects(options)) {
@@ -85,6 +81,7 @@ export function momentDiff(query: z.output<typeof MomentQuery>, options: History
   const count = (change: MomentRow["change"]) => rows.filter((row) => row.change === change).length;
   return {
     completeSince: completeSince(options),
+    moment,
     counts: { added: count("added"), changed: count("changed"), removed: count("removed"), unknown },
     rows: rows.slice(0, query.limit),
     left: Math.max(rows.length - query.limit, 0),
@@ -101,7 +98,7 @@ export function serviceMoment(
   options: HistoryOptions,
 ): ServiceMoment | undefined {
   const at = parseMoment(text, Date.now());
-  refuseTooEarly(at, options);
+  placeOf(at, options);
   const subjects = subjectsNamed(name, options);
   if (subjects.length === 0) return undefined;
   const records = subjects.map((subject) => {
@@ -114,54 +111,6 @@ export function serviceMoment(
       : { subject, state: "published" as const, manifest: manifestIn("ServiceEntry", state.framed) };
   });
   return { name, completeSince: completeSince(options), records };
-}
-
-/** What a subject had at a moment; "unknown": changes that happened since aren't kept. */
-function stateAt(
-  kind: RecordedChange["kind"],
-  subject: string,
-  moment: Moment,
-  { cache, history }: HistoryOptions,
-): RecordedState | undefined | "unknown" {
-  const forgotten = history.forgotten(subject);
-  if (forgotten !== undefined && isAfter(forgotten, moment)) return "unknown";
-  const next = history.of(subject).find((change) => isAfter(change, moment));
-  return next === undefined ? cache.stored(kind, subject) : next.before;
-}
-
-/** The subjects of which any change is known, kept or not. */
-function touchedSubjects({ history }: HistoryOptions): ReadonlyMap<string, Traits> {
-  const touched = new Map<string, Traits>();
-  for (const changes of [history.allForgotten, history.all]) {
-    for (const change of changes) touched.set(change.subject, change);
-  }
-  return touched;
-}
-
-function refuseTooEarly(moment: Moment, { history }: HistoryOptions): void {
-  const { floor } = history;
-  if (history.limits.versions === 0) {
-    throw new Refusal(404, "changes are not kept: history.versions is 0 in the aggregator's configuration");
-  }
-  if (floor !== undefined && !isAfter(floor, moment)) return;
-  throw new Refusal(
-    404,
-    floor === undefined
-      ? "no change is kept yet: the aggregator waits for its sources"
-      : `that is before ${
-        new Date(floor.atMs).toISOString()
-      } (${floor.position}), from when on this aggregator keeps changes`,
-  );
-}
-
-function completeSince({ history: { floor } }: HistoryOptions): string | null {
-  return floor === undefined ? null : new Date(floor.atMs).toISOString();
-}
-
-function isWanted({ kind, registry, source, name }: Traits, filter: Filters): boolean {
-  return (filter.kind === undefined || filter.kind === kind) &&
-    (filter.source === undefined || filter.source === sourceKey(registry, source)) &&
-    (filter.namespace === undefined || name.startsWith(`${filter.namespace}/`));
 }
 
 function rowOf(

@@ -14,6 +14,7 @@ import { serviceView } from "./service.ts";
 import { servicesView } from "./services.ts";
 import { changed, drawNow, followEvents, known, onChange } from "./store.ts";
 import { texts } from "./texts.ts";
+import { timeView } from "./time.ts";
 import { traceView } from "./trace.ts";
 import { dot, fieldOf } from "./ui.ts";
 import type { Tone } from "./ui.ts";
@@ -104,6 +105,8 @@ function viewOf({ view, parameters }: Route): ComponentChild {
       return servicesView(parameters);
     case "service":
       return serviceView(parameters);
+    case "time":
+      return timeView(parameters);
     case "trace":
       return traceView(parameters);
     case "dependencies":

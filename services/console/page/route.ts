@@ -2,6 +2,7 @@
 export const tabs = [
   "overview",
   "services",
+  "time",
   "trace",
   "dependencies",
   "clients",

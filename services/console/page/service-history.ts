@@ -22,13 +22,14 @@ const tones: Readonly<Record<HistoryChange["change"], Tone>> = {
 export function historySection(
   path: string,
   name: string,
-  { from = "", source = "" }: Readonly<Record<string, string>>,
+  { from = "", at = "", source = "" }: Readonly<Record<string, string>>,
 ): ComponentChild {
   const { answer, error } = histories.load(`${path}/history`);
   return h(
     "div",
     { class: "stack" },
-    from === "" ? undefined : diffSection(path, name, from, source),
+    from === "" ? undefined : diffSection(path, name, { from }, source, words.since(from)),
+    at === "" ? undefined : diffSection(path, name, { at }, source, words.sinceMoment(at)),
     section(words.title, answer === undefined ? pending(error) : timeline(name, answer)),
   );
 }
@@ -59,16 +60,22 @@ function timeline(name: string, { changes, versions, keptSince }: History): Comp
   );
 }
 
-function diffSection(path: string, name: string, from: string, source: string): ComponentChild {
-  const query = new URLSearchParams(source === "" ? { from } : { from, source }).toString();
+function diffSection(
+  path: string,
+  name: string,
+  moment: Readonly<Record<string, string>>,
+  source: string,
+  title: string,
+): ComponentChild {
+  const query = new URLSearchParams(source === "" ? moment : { ...moment, source }).toString();
   const { answer, error } = diffs.load(`${path}/diff?${query}`);
   return section(
-    words.since(from),
+    title,
     answer === undefined
       ? pending(error)
       : answer.differences.length === 0
       ? nothing(words.same)
-      : differenceList(answer, words.since(from)),
+      : differenceList(answer, title),
     h("p", {}, h("a", { href: linkTo("service", { name }) }, words.close)),
   );
 }

@@ -16,10 +16,27 @@ export function dot(tone: Tone): ComponentChild {
 }
 
 /** Copies a text, and says so for a moment. */
-async function copy(button: HTMLElement, text: string): Promise<void> {
-  await navigator.clipboard.writeText(text);
-  button.textContent = texts.copied;
-  setTimeout(() => button.textContent = texts.copy, 1_200);
+async function copy(button: HTMLElement, text: string, label: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = texts.copied;
+  } catch {
+    // Browsers refuse it without TLS, but for the machine's own pages.
+    button.textContent = texts.notCopied;
+  }
+  setTimeout(() => button.textContent = label, 1_200);
+}
+
+/** A button that copies a text, which is asked for when it is pressed. `what`: for who hears the page. */
+export function copyButton(text: () => string, label: string = texts.copy, what = label): ComponentChild {
+  return h("button", {
+    type: "button",
+    class: "small",
+    "aria-label": what,
+    onClick: (event: MouseEvent) => {
+      if (event.currentTarget instanceof HTMLElement) void copy(event.currentTarget, text(), label);
+    },
+  }, label);
 }
 
 /** A line for the shell, with a button that copies it. */
@@ -28,24 +45,18 @@ export function commandLine(command: string): ComponentChild {
     "div",
     { class: "command" },
     h("code", {}, command),
-    h("button", {
-      type: "button",
-      class: "small",
-      "aria-label": `${texts.copy}: ${command}`,
-      onClick: (event: MouseEvent) => {
-        if (event.currentTarget instanceof HTMLElement) void copy(event.currentTarget, command);
-      },
-    }, texts.copy),
+    copyButton(() => command, texts.copy, `${texts.copy}: ${command}`),
   );
 }
 
-/** The foot of a view: the same in a shell. */
+/** The foot of a view: the same in a shell, and a link that shows another person the same. */
 export function sameInShell(command: string): ComponentChild {
   return h(
     "footer",
     { class: "same" },
     h("span", { class: "muted" }, texts.sameInShell),
     commandLine(command),
+    copyButton(() => location.href, texts.copyLink),
   );
 }
 
