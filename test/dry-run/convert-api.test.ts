@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { up } from "../../services/eureka-collector/eureka-rig.ts";
+import { startServer, up } from "../../services/eureka-collector/eureka-rig.ts";
 import { soon } from "../../services/zk-collector/collector-rig.ts";
-import { startMesh } from "./dry-run-rig.ts";
+import { appsAt, startMesh } from "./dry-run-rig.ts";
 
 describe("POST /api/v1/convert", () => {
   test("a registry's answer is converted by its collector and compared with what is served", async () => {
-    const { registry, convert, answer, rig } = await startMesh();
+    const { convert, answer, rig } = await startMesh();
     const now = await answer();
     expect(await convert({ answer: now })).toMatchObject({
       counts: { same: 2, gone: 0 },
@@ -13,14 +13,15 @@ describe("POST /api/v1/convert", () => {
       notes: [],
     });
     const before = await rig.lastSequence();
-    registry.register("A", up("9"));
-    registry.register("C", up("3"));
-    const later = await answer();
-    registry.clear();
-    expect(await convert({ answer: JSON.stringify(later) })).toMatchObject({
-      counts: { new: 1, changed: 1, same: 1, gone: 0 },
+    const other = await startServer();
+    for (const [service, id] of [["A", "1"], ["A", "9"], ["C", "3"]] as const) {
+      other.server.registry.register(service, up(id));
+    }
+    expect(await convert({ answer: JSON.stringify(await appsAt(other.url)) })).toMatchObject({
+      counts: { new: 1, changed: 1, same: 0, gone: 1, rejected: 0 },
     });
-    expect(before).toBeGreaterThan(0);
+    expect(await rig.lastSequence()).toBe(before);
+    expect((await rig.manifests()).size).toBe(2);
   });
 
   test("another configuration in the collector's place", async () => {

@@ -7,6 +7,11 @@ import { Converted } from "../../shared/api/convert.ts";
 import { EmbeddedEntryLog } from "../../shared/entry-log/embedded.ts";
 import { embeddedBucket } from "../../shared/entry-log/open-entry-log.ts";
 
+/** What a Eureka answers to a collector's first question. */
+export async function appsAt(url: string): Promise<unknown> {
+  return await (await fetch(`${url}/apps`, { headers: { accept: "application/json" } })).json();
+}
+
 /** A Eureka with the services A and B, its collector and an aggregator. */
 export async function startMesh(file: Readonly<Record<string, unknown>> = {}) {
   const entryLog = new EmbeddedEntryLog();
@@ -35,7 +40,6 @@ export async function startMesh(file: Readonly<Record<string, unknown>> = {}) {
     expect(status).toBe(200);
     return Converted.parse(body);
   };
-  const answer = async () =>
-    await (await fetch(`${url}/apps`, { headers: { accept: "application/json" } })).json();
+  const answer = () => appsAt(url);
   return { rig, registry, post, convert, answer, aggregator, entryLog };
 }
