@@ -81,6 +81,8 @@ test("the pages of a registry hold the specs of its entries by name", async () =
   expect(specs).not.toHaveProperty("z");
   expect(text).toBe(JSON.stringify(specs, undefined, 2));
   expect(await get("/meshregistry/nacos")).toEqual({ status: 200, text: "{}" });
+  // Without any server there is none to list.
+  expect(await get("/meshregistry/nacos?registries=true")).toEqual({ status: 200, text: "[]" });
 });
 
 test("the page of Kubernetes holds specs by namespace and name, and the clusters of the configuration", async () => {

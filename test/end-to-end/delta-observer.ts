@@ -7,12 +7,14 @@ import { xdsClient } from "../../services/meshctl/clients/xds-client.ts";
 
 const typeUrl = "networking.istio.io/v1/ServiceEntry";
 
-/** A Delta client that remembers which hosts were ever without an endpoint, or removed. */
+/** A Delta client that remembers which endpoints ever went, and which hosts were without any, or removed. */
 export class DeltaObserver implements AsyncDisposable {
   /** Sorted `address:port` of the endpoints, by host. */
   readonly view = new Map<string, readonly string[]>();
   /** Hosts that had endpoints, and then had none, or were gone. */
   readonly lostHosts = new Set<string>();
+  /** `host address:port` of endpoints that were there, and then weren't, if for a moment. */
+  readonly lostEndpoints = new Set<string>();
   readonly #names = new Map<string, { readonly version: string; readonly hosts: readonly string[] }>();
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
@@ -49,7 +51,9 @@ export class DeltaObserver implements AsyncDisposable {
   }
 
   #set(host: string, addresses: readonly string[] | undefined): void {
-    if ((this.view.get(host)?.length ?? 0) > 0 && (addresses ?? []).length === 0) this.lostHosts.add(host);
+    const before = this.view.get(host) ?? [];
+    if (before.length > 0 && (addresses ?? []).length === 0) this.lostHosts.add(host);
+    for (const one of before) if (addresses?.includes(one) !== true) this.lostEndpoints.add(`${host} ${one}`);
     if (addresses === undefined) this.view.delete(host);
     else this.view.set(host, addresses);
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorText } from "../../shared/runtime/errors.ts";
 import { useServer } from "./find.ts";
@@ -19,6 +19,10 @@ export interface NacosServerOptions {
   readonly port?: number;
   /** Line 3: with the console, on a port of its own, which takes three seconds more. */
   readonly console?: boolean;
+  /** Of its memory. Default: enough for some hundred services. */
+  readonly heapMiB?: number;
+  /** It is a node of a cluster: addresses of all nodes, its own among them. Ready when most of them are there. */
+  readonly cluster?: { readonly members: readonly string[]; onDatabase(): void };
 }
 
 /** A request to a server's HTTP API, by whoever sets up what a test needs. */
@@ -44,6 +48,10 @@ export class NacosServer extends ServerProcess {
     this.port = port;
     this.address = `127.0.0.1:${port}`;
     this.consoleUrl = consolePort === undefined ? undefined : `http://127.0.0.1:${consolePort}`;
+  }
+
+  override async restart(): Promise<void> {
+    await patiently(() => super.restart());
   }
 
   /** Sends a request, as user `nacos` if there is a password. @returns status and text of the answer */
@@ -137,48 +145,59 @@ export class NacosServer extends ServerProcess {
   }
 }
 
-const ownFlags = [
-  "-Dnacos.standalone=true",
-  // Without it the tables are made with a wait for the disk each, and on a busy machine they aren't.
-  "-Dderby.system.durability=test",
-];
+/** Without it the tables are made with a wait for the disk each, and on a busy machine they aren't. */
+const databaseFlag = "-Dderby.system.durability=test";
+
+/** Storage of its own, and no configuration service: line 3 looks there for what to convert, before it elects anybody. */
+const clusterFlags = ["-DembeddedStorage=true", "-Dnacos.functionMode=naming"];
+
+/** For clients, for other servers, and for elections: what a server takes beside its port. */
+export const nacosPortDistances = [1_000, 1_001, -1_000];
+
+/** Starts a real Nacos server on loopback, with nothing registered. Needs `java` (>= 17) in PATH. */
+export async function startNacos(options: NacosServerOptions): Promise<NacosServer> {
+  return await patiently(() => startNacosOnce(options));
+}
 
 /** How often a server is started that had no patience with its own database. */
 const nacosAttempts = 5;
 
-/** Starts a real Nacos server on loopback, with nothing registered. Needs `java` (>= 17) in PATH. */
-export async function startNacos(options: NacosServerOptions): Promise<NacosServer> {
+/** On a busy machine opening the database takes longer than a time limit in Nacos, which then ends. */
+async function patiently<Result>(start: () => Promise<Result>): Promise<Result> {
   for (let attempt = 1;; attempt++) {
     try {
-      return await startNacosOnce(options);
+      return await start();
     } catch (error) {
-      // On a busy machine making the tables takes longer than a time limit in Nacos.
       if (attempt === nacosAttempts || !errorText(error).includes("Login timeout exceeded")) throw error;
     }
   }
 }
 
 async function startNacosOnce(options: NacosServerOptions): Promise<NacosServer> {
-  const { line, password } = options;
+  const { line, password, cluster, heapMiB = line === "3" ? 512 : 384 } = options;
   const name: ServerName = `nacos-${line}`;
   const jars = useServer(name);
-  // For clients, for other servers, and for elections.
-  const port = options.port ?? await freePortWith([1_000, 1_001, -1_000]);
+  const port = options.port ?? await freePortWith(nacosPortDistances);
   const consolePort = options.console === true ? await freePort() : undefined;
   const server = new NacosServer(name, line, port, consolePort);
   return await orDispose(server, async () => {
     const conf = join(server.folder, "conf");
     mkdirSync(conf);
     writeFileSync(join(conf, "application.properties"), `${properties(password !== undefined).join("\n")}\n`);
+    if (cluster !== undefined) writeFileSync(join(conf, "cluster.conf"), `${cluster.members.join("\n")}\n`);
+    // Elections in the database follow its tables.
+    const elections = join(server.folder, "data", "protocol", "raft", "nacos_config");
     // Two jars have the same classes of Hessian, of which only these fit.
     const classPath = `${join(jars, "hessian-4.0.63.jar")}:${join(jars, "*")}`;
     await server.start({
       name,
       command: "java",
       args: [
-        ...(line === "3" ? ["-Xmx512m"] : ["-Xmx384m"]),
+        `-Xmx${heapMiB}m`,
         ...jvmFlags(name),
-        ...ownFlags,
+        databaseFlag,
+        `-Dnacos.standalone=${cluster === undefined}`,
+        ...(cluster === undefined ? [] : clusterFlags),
         `-Dnacos.home=${server.folder}`,
         `-Duser.home=${server.folder}`,
         ...(line === "3" ? lineThreeFlags(port, consolePort) : []),
@@ -189,52 +208,9 @@ async function startNacosOnce(options: NacosServerOptions): Promise<NacosServer>
           : ["com.alibaba.nacos.Nacos", `--server.port=${port}`]),
         `--spring.config.additional-location=file:${conf}/`,
       ],
-      ready: () => isReady(server, password),
-    });
-    return server;
-  });
-}
-
-/** How often rnacos is started, at most. */
-const rnacosAttempts = 10;
-
-/**
- * Starts rnacos, another server of the protocol of Nacos 2.0. One start in three fails in a way of its own: it listens,
- * but a part of it has panicked, and it stores nothing. So it is started until it stores something.
- */
-export async function startRnacos(): Promise<NacosServer> {
-  for (let attempt = 1;; attempt++) {
-    const server = await startRnacosOnce();
-    const { text } = await server.call({
-      method: "POST",
-      path: "/v1/console/namespaces",
-      params: { customNamespaceId: "started", namespaceName: "started", namespaceDesc: "" },
-    });
-    if (text === "true" || attempt === rnacosAttempts) return server;
-    await server[Symbol.asyncDispose]();
-  }
-}
-
-async function startRnacosOnce(): Promise<NacosServer> {
-  const binary = useServer("rnacos");
-  const port = await freePortWith([1_000]);
-  const consolePort = await freePort();
-  const server = new NacosServer("rnacos", "rnacos", port, undefined);
-  return await orDispose(server, async () => {
-    await server.start({
-      name: "rnacos",
-      command: binary,
-      args: [],
-      env: {
-        RNACOS_HTTP_PORT: String(port),
-        RNACOS_GRPC_PORT: String(port + 1_000),
-        RNACOS_HTTP_CONSOLE_PORT: String(consolePort),
-        RNACOS_DATA_DIR: server.folder,
-        RNACOS_CONFIG_DB_DIR: server.folder,
-      },
       ready: async () => {
-        const params = { pageNo: "1", pageSize: "10" };
-        return (await server.call({ path: "/v1/ns/service/list", params })).status === 200;
+        if (existsSync(elections)) cluster?.onDatabase();
+        return await isReady(server, password);
       },
     });
     return server;

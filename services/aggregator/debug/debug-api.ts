@@ -309,12 +309,12 @@ function kubernetesClusters(config: Config): unknown[] {
   }));
 }
 
-/** The clusters of a registry: fields that are empty are left out. */
+/** The clusters of a registry: fields that are empty are left out, and what has no address isn't configured. */
 function registriesAsSlime(
   servers: readonly { readonly registryId: string; readonly address: readonly string[] }[],
 ): unknown[] {
-  return servers.map(({ registryId, address }) => ({
+  return servers.filter(({ address }) => address.length > 0).map(({ registryId, address }) => ({
     ...(registryId === "" ? {} : { registry_id: registryId }),
-    ...(address.length === 0 ? {} : { addresses: address }),
+    addresses: address,
   }));
 }
