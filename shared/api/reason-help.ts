@@ -82,6 +82,14 @@ export const reasonHelp: Readonly<Record<ReasonCode, string>> = {
   MR2603:
     "It was sent, and the client has not said that it took it. If that lasts, the client is overloaded.",
   MR2604: "A long poll tells what the client has when it asks again.",
+  MR2701:
+    "The istiod's own configuration (`/debug/configz`) holds the entry in the version that is served. What a proxy lacks all the same is between istiod and the proxy (`istioctl proxy-status`, `exportTo`, Sidecars).",
+  MR2702:
+    "The istiod holds the entry in another version than the one that is served to clients without filters: the change is on its way, the client refused it (see the stage before), or its view shows it something else (`xds.listeners`). If it lasts, look at the client with `meshctl clients`.",
+  MR2703:
+    "The istiod's configuration lacks the entry: it isn't connected to this aggregator (`meshctl clients`; `meshctl config-sources` prints what its mesh configuration needs), its view leaves the entry out, or it rejected the entry by a rule of its own, which its log tells.",
+  MR2704:
+    "The address in `istiod.debug` can't be reached, or refuses. Other stages are right all the same. istiod answers requests from elsewhere than its own pod only with the token of a service account in its system namespace, or in one of `DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES`, with the audience `istio-ca` (`istiod.bearerFile`).",
   MR3001:
     "Look at NATS, at `nats.servers` and at the credentials. Nothing is lost: what was read before stays served, and collectors publish when NATS is back.",
   MR3002:

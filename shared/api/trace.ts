@@ -19,6 +19,7 @@ export const stageNames = [
   "address",
   "push",
   "acknowledgement",
+  "istiod",
 ] as const;
 export const StageName = z.enum(stageNames);
 export type StageName = z.infer<typeof StageName>;

@@ -27,6 +27,8 @@ export interface IstiodOptions {
   readonly meshConfig?: string;
   /** Environment variables, e.g. `REVISION`. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Where it listens with its debug API, for who has to know that before it starts; default: a free port. */
+  readonly httpPort?: number;
 }
 
 /** One configuration object as `/debug/configz` shows it. */
@@ -97,7 +99,7 @@ export class Istiod extends ServerProcess {
 export async function startIstiod(options: IstiodOptions): Promise<Istiod> {
   const command = useServer(`istiod-${options.version}`);
   const kube = options.version === "latest" ? await startFakeKube() : undefined;
-  const ports = [await freePort(), await freePort(), await freePort()] as const;
+  const ports = [options.httpPort ?? await freePort(), await freePort(), await freePort()] as const;
   const istiod = new Istiod(options.version, ports, kube);
   return await orDispose(istiod, async () => {
     const meshFile = join(istiod.folder, "mesh.yaml");

@@ -20,6 +20,7 @@ import { ReasonList, Trace } from "../../../shared/api/trace.ts";
 import { dependenciesOf, DependencyQuery } from "../dependencies/dependencies.ts";
 import { GraphReader } from "../dependencies/read-graph.ts";
 import { historyOperations } from "../history/history-operations.ts";
+import { IstiodReader } from "../istiod/stored-entries.ts";
 import type { ApiOptions } from "./api-options.ts";
 import { AtMost } from "./at-most.ts";
 import { dryRunRoutes } from "./dry-run-routes.ts";
@@ -56,6 +57,7 @@ export function apiOperations(options: ApiOptions): readonly Operation[] {
   const traces = new AtMost(maxTraces, "traces");
   const previews = new AtMost(maxPreviews, "previews");
   const calls = new GraphReader(options.cache);
+  const istiods = new IstiodReader(options.config.istiod);
   return [
     operation({
       path: "/overview",
@@ -98,7 +100,7 @@ export function apiOperations(options: ApiOptions): readonly Operation[] {
       answer: Trace,
       handle: async ({ query }) => {
         const question = questionIn(query);
-        return await traces.run(() => trace(question, options));
+        return await traces.run(() => trace(question, options, istiods));
       },
     }),
     operation({

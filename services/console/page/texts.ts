@@ -169,6 +169,7 @@ export const texts = {
       address: "Virtual address",
       push: "Push",
       acknowledgement: "Acknowledgement",
+      istiod: "What istiod has",
     },
     verdicts: { ok: "fine", note: "note", problem: "problem", unknown: "can't tell", skipped: "not reached" },
   },

@@ -97,7 +97,7 @@ function question(by: string, text: string): ComponentChild {
 const groups: Readonly<Record<keyof typeof words.groups, readonly StageName[]>> = {
   collector: ["registry", "selection", "name", "conversion", "rules", "publishing"],
   aggregator: ["stream", "check", "doubt", "conflicts", "address"],
-  client: ["push", "acknowledgement"],
+  client: ["push", "acknowledgement", "istiod"],
 };
 
 function result({ verdict, summary, services, stages }: Trace): ComponentChild {

@@ -14,7 +14,7 @@ const istiosRange = new BlockList();
 istiosRange.addSubnet("240.240.0.0", 16);
 
 /** What the serving side can't work with: shards, TLS files, address ranges, times. */
-export function checkServing({ http, mcp, xds, virtualAddresses, state }: Config): Contradiction[] {
+export function checkServing({ http, istiod, mcp, xds, virtualAddresses, state }: Config): Contradiction[] {
   const found: Contradiction[] = [];
   const add = (path: KeyPath, message: string) => found.push(always(path, message));
   if (xds.shards < 1 || xds.shards > maxShards) {
@@ -54,6 +54,12 @@ export function checkServing({ http, mcp, xds, virtualAddresses, state }: Config
   }
   for (const key of ["certFile", "keyFile"] as const) {
     if (http.tls?.[key] === "") add(["http", "tls", key], "expected the path of a PEM file, found nothing");
+  }
+  for (const [index, address] of istiod.debug.entries()) {
+    if (!isHttpAddress(address)) {
+      const path = ["istiod", "debug", index];
+      add(path, unexpected("an address such as http://istiod.istio-system:15014", address, path));
+    }
   }
   for (const [index, { address }] of xds.listeners.entries()) {
     const path = ["xds", "listeners", index, "address"];
@@ -109,4 +115,10 @@ function overlapsIstio(range: string): boolean {
   const list = new BlockList();
   list.addSubnet(address, Number(bits));
   return list.check("240.240.0.0");
+}
+
+function isHttpAddress(text: string): boolean {
+  const url = URL.parse(text);
+  return (url?.protocol === "http:" || url?.protocol === "https:") && url.pathname === "/" &&
+    url.username === "";
 }

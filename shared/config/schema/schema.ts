@@ -79,6 +79,15 @@ const Nats = section({
   replicas: uint32(1).describe("Replicas of the stream, 1 to 5"),
 });
 
+const Istiod = section({
+  debug: texts().describe(
+    "Addresses of istiods' debug APIs, such as `http://istiod.istio-system:15014`: a trace asks each what it has; empty: none",
+  ),
+  bearerFile: text().describe(
+    "Path of a file with a bearer token for them, a service account's with the audience `istio-ca`; empty: none",
+  ),
+});
+
 /** Who connects to an xDS listener, and what it is shown. */
 const Listener = section({
   address: text().describe("`xds://host:port`, or `http://host:port` for istio-mcp's long polling"),
@@ -221,6 +230,7 @@ export const ConfigSchema = section({
     minInterval: duration("0").describe("Shortest time between two full state-of-the-world pushes"),
   }).prefault({}).describe("Pushes to istiod"),
   xds: Xds.prefault({}).describe("How istiod is served"),
+  istiod: Istiod.prefault({}).describe("What istiods say of themselves"),
   virtualAddresses: VirtualAddresses.prefault({}).describe(
     "Addresses for hosts that Istio can't tell apart by name",
   ),

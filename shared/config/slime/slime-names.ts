@@ -35,6 +35,7 @@ export const ownKeys: ReadonlySet<string> = new Set([
   "guard",
   "retention",
   "state",
+  "istiod",
   "virtualAddresses",
   "history",
   "xds",

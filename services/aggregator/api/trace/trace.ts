@@ -2,14 +2,16 @@ import { z } from "zod";
 import { reasonLink, reasons, worstOf } from "../../../../shared/api/reasons.ts";
 import type { Verdict } from "../../../../shared/api/reasons.ts";
 import { stageNames } from "../../../../shared/api/trace.ts";
-import type { Trace, TraceStage, TraceVerdict } from "../../../../shared/api/trace.ts";
+import type { StageName, Trace, TraceStage, TraceVerdict } from "../../../../shared/api/trace.ts";
 import { askedBy } from "../../../../shared/model/trace-question.ts";
 import type { TraceQuestion } from "../../../../shared/model/trace-question.ts";
 import { sourceKey } from "../../ingest/sync-gate.ts";
 import type { ApiOptions } from "../api-options.ts";
 import { Refusal } from "../operation.ts";
 import { askCollectors } from "./collector-stages.ts";
+import type { IstiodReader } from "../../istiod/stored-entries.ts";
 import { findEntries } from "./find-entries.ts";
+import { istiodFindings } from "./istiod-stage.ts";
 import type { PlacedFinding } from "./placed.ts";
 import { isEmptied, servingFindings, streamFindings } from "./serving-stages.ts";
 
@@ -36,20 +38,35 @@ export function questionIn(query: z.output<typeof TraceQuery>): TraceQuestion {
   return question;
 }
 
-/** Follows an instance or a service from its registry to istiod. Collectors that don't answer leave the rest as it is. */
-export async function trace(question: TraceQuestion, options: ApiOptions): Promise<Trace> {
+/**
+ * Follows an instance or a service from its registry to istiod. Collectors and istiods that don't answer leave the rest
+ * as it is.
+ */
+export async function trace(
+  question: TraceQuestion,
+  options: ApiOptions,
+  istiods: IstiodReader,
+): Promise<Trace> {
   const entries = await findEntries(question, options);
-  const ofCollectors = await askCollectors(question, options);
+  const served = new Map(
+    entries.flatMap((each) => each.served === undefined ? [] : [[each.served.name, each.served]]),
+  );
+  const [ofCollectors, ofIstiods] = await Promise.all([
+    askCollectors(question, options),
+    istiodFindings([...served.values()], istiods),
+  ]);
   const findings = [
     ...ofCollectors,
     ...streamFindings(question, entries, ofCollectors, options),
     ...entries.flatMap((entry) => servingFindings(entry, options)),
+    ...ofIstiods,
   ];
-  const services = [...new Set(entries.flatMap(({ served }) => served === undefined ? [] : [served.name]))];
   const emptied = new Set(
     entries.filter(isEmptied).map(({ id }) => sourceKey(id.registry, id.source)),
   );
-  return traceOf(question, relevant(findings, emptied), services);
+  // Without an address there is no such station on the way.
+  const stages = stageNames.filter((stage) => stage !== "istiod" || istiods.addresses.length > 0);
+  return traceOf(question, relevant(findings, emptied), [...served.keys()], stages);
 }
 
 /**
@@ -63,12 +80,13 @@ function relevant(findings: readonly PlacedFinding[], emptied: ReadonlySet<strin
 }
 
 /** The answer, made of findings. Pure. */
-export function traceOf(
+function traceOf(
   { by, text }: TraceQuestion,
   findings: readonly PlacedFinding[],
   services: readonly string[],
+  names: readonly StageName[],
 ): Trace {
-  const stages = stageNames.map((stage): TraceStage => {
+  const stages = names.map((stage): TraceStage => {
     const verdicts = findings.filter((finding) => finding.stage === stage).map(verdictOf);
     return {
       stage,

@@ -19,8 +19,9 @@ export const traceCommand = stateCommand({
   },
   purpose:
     `Follows an instance or a service on its way: registry, selection, name, conversion, rules, publishing,
-stream, check, doubt, conflicts, virtual address, push, acknowledgement. Each stage gives a verdict with
-a code; docs/reasons.md says of each code how to mend it. Collectors are asked by the aggregator.
+stream, check, doubt, conflicts, virtual address, push, acknowledgement, and what istiod has, if the aggregator
+knows its debug API (istiod.debug). Each stage gives a verdict with a code; docs/reasons.md says of each code how
+to mend it. Collectors are asked by the aggregator.
 
 WHAT is an instance if it looks like an address, and a service otherwise:
 
