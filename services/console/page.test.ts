@@ -5,7 +5,9 @@ import type { ServiceRow } from "../../shared/api/services.ts";
 import { layoutOf } from "./page/graph-layout.ts";
 import { EventParser } from "../../shared/api/event-parser.ts";
 import { linkTo, routeOf, viewNames } from "./page/route.ts";
-import { filtered, sorted, windowOf } from "./page/rows.ts";
+import { csvOf } from "./page/export-rows.ts";
+import { columns, columnsIn, columnsText, filtered, sorted, usualColumns, windowOf } from "./page/rows.ts";
+import { savedViews, saveView } from "./page/saved-views.ts";
 
 const row = (name: string, change: Partial<ServiceRow> = {}): ServiceRow => ({
   name,
@@ -53,6 +55,67 @@ describe("the table of services", () => {
       expect(shown).toBeLessThan(height / 40 + 27);
     }));
   });
+});
+
+describe("the columns of the table of services", () => {
+  test("are those that the URL names, and always the name", () => {
+    fc.assert(fc.property(fc.subarray([...columns]), (some) => {
+      const named = columns.filter((column) => column === "name" || some.includes(column));
+      expect(columnsIn(columnsText(named))).toEqual(named);
+    }));
+    expect(columnsText(usualColumns)).toBe("");
+    expect(columnsIn("flags,nothing,host")).toEqual(["name", "host", "flags"]);
+  });
+});
+
+describe("saved views", () => {
+  function storageWith(text: string | null) {
+    let stored = text;
+    return {
+      getItem: () => stored,
+      setItem: (_key: string, value: string) => {
+        stored = value;
+      },
+    };
+  }
+
+  test("are found by name, replaced and forgotten", () => {
+    const place = storageWith(null);
+    expect(saveView("b", "q=1", place) && saveView("__proto__", "q=2", place)).toBe(true);
+    expect(saveView("b", "q=3", place)).toBe(true);
+    expect(Object.entries(savedViews(place))).toEqual([["__proto__", "q=2"], ["b", "q=3"]]);
+    expect(saveView("b", undefined, place)).toBe(true);
+    expect(Object.keys(savedViews(place))).toEqual(["__proto__"]);
+  });
+
+  test.each(["{", "null", "[1]", "7", '{"a": {"b": 1}}'])("in another form, %s, are passed over", (text) => {
+    expect(savedViews(storageWith(text))).toEqual({});
+    const place = storageWith(text);
+    expect(saveView("a", "q=1", place)).toBe(true);
+    expect(savedViews(place)).toEqual({ a: "q=1" });
+  });
+
+  test("say that the browser has no room", () => {
+    const full = {
+      ...storageWith(null),
+      setItem: () => {
+        throw new Error("full");
+      },
+    };
+    expect(saveView("a", "q=1", full)).toBe(false);
+  });
+});
+
+test("a table of services is CSV that spreadsheets take as text, whatever a registry holds", () => {
+  const text = csvOf([
+    row('shop/"a",b', { hosts: ["one", "two"], flags: ["empty", "held"] }),
+    row("=cmd()", { hosts: ["@x\r\ny"] }),
+  ]);
+  expect(text.split("\r\n").slice(0, 2)).toEqual([
+    "name,hosts,sources,endpoints,flags,version,position",
+    '"shop/""a"",b",one two,eureka,1,empty held,v,p',
+  ]);
+  expect(text).toContain("\r\n'=cmd(),\"'@x\r\ny\",eureka,1,,v,p\r\n");
 });
 
 test("a link shows what it was made of, whatever stands in it", () => {

@@ -116,6 +116,9 @@ export const Conflict = z.object({
 });
 export type Conflict = z.infer<typeof Conflict>;
 
+/** A resource as `kubectl` would apply it. */
+export const Manifest = z.record(z.string(), z.unknown());
+
 /** Everything that is known of one service. */
 export const ServiceDetail = ServiceRow.extend({
   labels: Labels,
@@ -135,6 +138,6 @@ export const ServiceDetail = ServiceRow.extend({
   records: z.array(ServiceRecord),
   conflicts: z.array(Conflict),
   holders: z.array(Holder),
-  manifest: z.record(z.string(), z.unknown()).meta({ description: "the resource as kubectl would apply it" }),
+  manifest: Manifest.meta({ description: "the resource as kubectl would apply it" }),
 });
 export type ServiceDetail = z.infer<typeof ServiceDetail>;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
-import { ServiceDetail, ServicePage } from "../../../shared/api/services.ts";
+import { Manifest, ServiceDetail, ServicePage } from "../../../shared/api/services.ts";
 import {
   ClientList,
   ConflictList,
@@ -113,7 +113,7 @@ describe("/api/v1/services", () => {
 
 describe("/api/v1/services/NAMESPACE/NAME", () => {
   test("has endpoints with their source, records of each source and the conflict", async () => {
-    const { ask } = await startApi([
+    const { ask, request } = await startApi([
       recordOf("both", { hosts: ["both.shop"], addresses: ["10.0.0.1", "fe80::1"] }),
       recordOf("both", { registry: "nacos", hosts: ["both.shop"], addresses: ["10.0.0.2"] }),
     ]);
@@ -136,6 +136,11 @@ describe("/api/v1/services/NAMESPACE/NAME", () => {
     });
     expect(nacos).toMatchObject({ source: "nacos", rejection: null });
     expect(detail.conflicts).toMatchObject([{ host: "both.shop", outcome: "merged" }]);
+    expect(await ask("/services/shop/both/manifest", Manifest)).toEqual(detail.manifest);
+    const yaml = await (await request("/services/shop/both/manifest?format=yaml")).text();
+    expect(parse(yaml)).toEqual(detail.manifest);
+    expect(yaml).toMatch(/^apiVersion: networking\.istio\.io/);
+    expect((await request("/services/shop/nowhere/manifest")).status).toBe(404);
     expect(detail.manifest).toMatchObject({
       kind: "ServiceEntry",
       metadata: { name: "both", namespace: "shop" },

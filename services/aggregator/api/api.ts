@@ -4,7 +4,7 @@ import { etag } from "hono/etag";
 import { z } from "zod";
 import { ActionList, HeldPreview } from "../../../shared/api/actions.ts";
 import { Dependencies } from "../../../shared/api/dependencies.ts";
-import { ServiceDetail, ServicePage } from "../../../shared/api/services.ts";
+import { Manifest, ServiceDetail, ServicePage } from "../../../shared/api/services.ts";
 import {
   ClientList,
   ConflictList,
@@ -35,7 +35,7 @@ import type { Operation } from "./operation.ts";
 import { overviewAnswer } from "./overview-answer.ts";
 import { rejectionOf } from "./rejections.ts";
 import { dataPolicy, securityHeaders } from "./security-headers.ts";
-import { serviceDetail } from "./service-detail.ts";
+import { serviceDetail, serviceManifest } from "./service-detail.ts";
 import { searchServices, ServiceQuery } from "./service-search.ts";
 import { questionIn, trace, TraceQuery } from "./trace/trace.ts";
 import { allClients, allHeld, allSources } from "./state-answers.ts";
@@ -88,6 +88,19 @@ export function apiOperations(options: ApiOptions): readonly Operation[] {
           throw new Refusal(404, `no service ${namespace}/${name} is served; trace says why`);
         }
         return detail;
+      },
+    }),
+    operation({
+      path: "/services/{namespace}/{name}/manifest",
+      id: "manifest",
+      summary: "One service as clients get it, in the form that kubectl would apply",
+      query: noQuery,
+      params: { namespace: "its namespace", name: "its name" },
+      answer: Manifest,
+      handle: ({ params: { namespace = "", name = "" } }) => {
+        const manifest = serviceManifest(`${namespace}/${name}`, options);
+        if (manifest !== undefined) return manifest;
+        throw new Refusal(404, `no service ${namespace}/${name} is served; trace says why`);
       },
     }),
     ...historyOperations(options, searches),

@@ -16,7 +16,6 @@ export function serviceDetail(name: string, options: ApiOptions): ServiceDetail 
   if (resource === undefined) return undefined;
   const row = rowOf(resource, options);
   const decoded = decodeResource("ServiceEntry", resource.framed, true);
-  const plain = decodeResource("ServiceEntry", resource.framed);
   const spec = ServiceEntrySpec.parse(decoded.spec);
   const group = groupOf(resource, options);
   const conflicts = group === undefined ? [] : conflictsIn(group, options);
@@ -25,7 +24,6 @@ export function serviceDetail(name: string, options: ApiOptions): ServiceDetail 
       claimedBy.map((claim) => [`${claim.source} ${claim.name}`, claim.leftOut] as const)
     ),
   );
-  const { ResourceVersion: resourceVersion, ...annotations } = decoded.annotations;
   return {
     ...row,
     labels: { ...decoded.labels },
@@ -48,19 +46,37 @@ export function serviceDetail(name: string, options: ApiOptions): ServiceDetail 
     })),
     conflicts,
     holders: holdersOf(resource, options),
-    manifest: {
-      apiVersion: networkingApiVersion,
-      kind: "ServiceEntry",
-      metadata: {
-        name: decoded.name,
-        namespace: decoded.namespace,
-        labels: decoded.labels,
-        annotations,
-        ...(resourceVersion === undefined ? {} : { resourceVersion }),
-        ...(decoded.creationTimestamp && { creationTimestamp: decoded.creationTimestamp }),
-      },
-      spec: plain.spec,
+    manifest: manifestOf(resource),
+  };
+}
+
+/** The served service of that name as `kubectl` would apply it; undefined if none is served. */
+export function serviceManifest(
+  name: string,
+  { cache }: Pick<ApiOptions, "cache">,
+): ServiceDetail["manifest"] | undefined {
+  const resource = cache.get("ServiceEntry", name);
+  return resource === undefined ? undefined : manifestOf(resource);
+}
+
+function manifestOf({ framed }: CachedResource): ServiceDetail["manifest"] {
+  const { name, namespace, labels, annotations: all, creationTimestamp, spec } = decodeResource(
+    "ServiceEntry",
+    framed,
+  );
+  const { ResourceVersion: resourceVersion, ...annotations } = all;
+  return {
+    apiVersion: networkingApiVersion,
+    kind: "ServiceEntry",
+    metadata: {
+      name,
+      namespace,
+      labels,
+      annotations,
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      ...(creationTimestamp && { creationTimestamp }),
     },
+    spec,
   };
 }
 

@@ -50,6 +50,11 @@ export async function ask<Answer>(path: string, question?: { readonly body: unkn
   return await answerTo(path, question, headers());
 }
 
+/** Asks a question and takes its answer as it is written, such as YAML. @throws NoAnswer */
+export async function askText(path: string): Promise<string> {
+  return await textOf(await fetch(apiUrl(path), { headers: headers() }));
+}
+
 /** Has something done, with the operator's token. @throws NoAnswer */
 export async function act<Answer>(path: string, body: unknown): Promise<Answer> {
   const token = operatorToken === "" ? {} : { authorization: `Bearer ${operatorToken}` };
@@ -69,11 +74,13 @@ async function answerTo<Answer>(
       body: JSON.stringify(question.body),
     },
   );
+  return JSON.parse(await textOf(response));
+}
+
+async function textOf(response: Response): Promise<string> {
   const text = await response.text();
-  if (response.status !== 200) {
-    throw new NoAnswer(response.status, errorIn(text) ?? `the answer is ${response.status}`);
-  }
-  return JSON.parse(text);
+  if (response.status === 200) return text;
+  throw new NoAnswer(response.status, errorIn(text) ?? `the answer is ${response.status}`);
 }
 
 function errorIn(text: string): string | undefined {

@@ -4,7 +4,7 @@ import type { Dependencies, DependencyNode } from "../../../shared/api/dependenc
 import { boxHeight, boxWidth, layoutOf } from "./graph-layout.ts";
 import { Answers } from "./loader.ts";
 import { linkTo } from "./route.ts";
-import { shellWord } from "./services.ts";
+import { shellWord } from "./shell.ts";
 import { texts } from "./texts.ts";
 import { badge, fieldOf, nothing, pending, sameInShell, section, table } from "./ui.ts";
 

@@ -8,7 +8,7 @@ import { differenceList } from "./differences.ts";
 import { dryRunQuestion } from "./dry-run-question.ts";
 import { Answers } from "./loader.ts";
 import { linkTo } from "./route.ts";
-import { shellWord } from "./services.ts";
+import { shellWord } from "./shell.ts";
 import { changed } from "./store.ts";
 import { texts } from "./texts.ts";
 import { badge, fieldOf, nothing, sameInShell, section } from "./ui.ts";

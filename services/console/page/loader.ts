@@ -29,10 +29,13 @@ const maxEntries = 20;
  */
 export class Answers<Answer> {
   readonly #isLive: boolean;
+  readonly #read: (path: string) => Promise<Answer>;
   readonly #entries = new Map<string, Entry<Answer>>();
 
-  constructor(isLive = true) {
+  /** `isLive`: false for questions that are asked once. `read`: how an answer is read, if not as JSON. */
+  constructor(isLive = true, read: (path: string) => Promise<Answer> = ask) {
     this.#isLive = isLive;
+    this.#read = read;
   }
 
   /** What is known of a question now. */
@@ -46,7 +49,7 @@ export class Answers<Answer> {
     if (entry.isLoading) return entry;
     const waitMs = entry.askedAt + refreshMs - performance.now();
     const isOld = this.#isLive && entry.revision !== known.revision;
-    if (entry.revision === -1 || (isOld && waitMs <= 0)) void fetchInto(path, entry);
+    if (entry.revision === -1 || (isOld && waitMs <= 0)) void this.#fetchInto(path, entry);
     else if (isOld) setTimeout(changed, waitMs);
     return entry;
   }
@@ -55,19 +58,19 @@ export class Answers<Answer> {
   forget(path: string): void {
     this.#entries.delete(path);
   }
-}
 
-async function fetchInto<Answer>(path: string, entry: Entry<Answer>): Promise<void> {
-  entry.isLoading = true;
-  entry.askedAt = performance.now();
-  entry.revision = known.revision;
-  try {
-    entry.answer = await ask<Answer>(path);
-    entry.error = undefined;
-  } catch (error) {
-    entry.error = error instanceof Error ? error.message : String(error);
-    if (error instanceof NoAnswer && error.status === 404) entry.answer = undefined;
+  async #fetchInto(path: string, entry: Entry<Answer>): Promise<void> {
+    entry.isLoading = true;
+    entry.askedAt = performance.now();
+    entry.revision = known.revision;
+    try {
+      entry.answer = await this.#read(path);
+      entry.error = undefined;
+    } catch (error) {
+      entry.error = error instanceof Error ? error.message : String(error);
+      if (error instanceof NoAnswer && error.status === 404) entry.answer = undefined;
+    }
+    entry.isLoading = false;
+    changed();
   }
-  entry.isLoading = false;
-  changed();
 }

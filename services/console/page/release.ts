@@ -4,7 +4,7 @@ import type { HeldEntry, HeldPreview, Released } from "../../../shared/api/actio
 import { act, hasOperatorToken, NoAnswer, setOperatorToken } from "./api.ts";
 import { Answers } from "./loader.ts";
 import { linkTo } from "./route.ts";
-import { shellWord } from "./services.ts";
+import { shellWord } from "./shell.ts";
 import { changed, known } from "./store.ts";
 import { texts } from "./texts.ts";
 import { badge, fieldOf, nothing, pending, sameInShell, section, table } from "./ui.ts";

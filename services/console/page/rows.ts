@@ -1,8 +1,25 @@
 import type { ServiceRow } from "../../../shared/api/services.ts";
 
-/** What a table of services can be sorted by. */
-export const sortKeys = ["name", "host", "sources", "endpoints", "flags"] as const;
-export type SortKey = (typeof sortKeys)[number];
+/** The columns of the table of services, each of which sorts it. */
+export const columns = ["name", "host", "sources", "endpoints", "flags", "version", "position"] as const;
+export type Column = (typeof columns)[number];
+
+/** The columns that are shown unless a person chooses others. */
+export const usualColumns: readonly Column[] = ["name", "host", "sources", "endpoints", "flags"];
+
+/** The columns that a text names, in the order of the table; the name is always there. Empty: the usual ones. */
+export function columnsIn(text: string): readonly Column[] {
+  if (text === "") return usualColumns;
+  const named = new Set(text.split(","));
+  return columns.filter((column) => column === "name" || named.has(column));
+}
+
+/** The text that names these columns; empty for the usual ones. */
+export function columnsText(chosen: readonly Column[]): string {
+  const text = columns.filter((column) => column !== "name" && chosen.includes(column)).join(",");
+  if (text === usualColumns.filter((column) => column !== "name").join(",")) return "";
+  return text === "" ? "name" : text;
+}
 
 /** What is shown of all services. */
 export interface RowFilter {
@@ -32,17 +49,21 @@ export function filtered(
 }
 
 /** The rows in order; ties are decided by name. */
-export function sorted(rows: readonly ServiceRow[], key: SortKey, isDescending: boolean): ServiceRow[] {
+export function sorted(rows: readonly ServiceRow[], key: Column, isDescending: boolean): ServiceRow[] {
   const sign = isDescending ? -1 : 1;
   return rows.toSorted((a, b) => sign * (compare(a, b, key) || (a.name < b.name ? -1 : 1)));
 }
 
-function compare(a: ServiceRow, b: ServiceRow, key: SortKey): number {
+function compare(a: ServiceRow, b: ServiceRow, key: Column): number {
   switch (key) {
     case "name":
       return 0;
     case "endpoints":
       return a.endpoints - b.endpoints;
+    case "version":
+      return compareTexts(a.version, b.version);
+    case "position":
+      return compareTexts(a.position, b.position);
     case "host":
       return compareTexts(a.hosts[0] ?? "", b.hosts[0] ?? "");
     case "sources":

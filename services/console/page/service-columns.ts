@@ -1,22 +1,24 @@
 import { h } from "preact";
 import type { ComponentChild } from "preact";
-import { sortKeys } from "./rows.ts";
-import type { SortKey } from "./rows.ts";
+import type { Column } from "./rows.ts";
 import { texts } from "./texts.ts";
 
 /** What the heads of the columns show. */
 export interface ServiceColumnsProps {
-  readonly sortedBy: SortKey;
+  readonly columns: readonly Column[];
+  readonly sortedBy: Column;
   readonly isDescending: boolean;
-  readonly onSort: (key: SortKey) => void;
+  readonly onSort: (key: Column) => void;
 }
 
 /** The heads of the table of services; each sorts by its column. */
-export function ServiceColumns({ sortedBy, isDescending, onSort }: ServiceColumnsProps): ComponentChild {
+export function ServiceColumns(
+  { columns, sortedBy, isDescending, onSort }: ServiceColumnsProps,
+): ComponentChild {
   return h(
     "div",
     { class: "row head", role: "row", "aria-rowindex": 1 },
-    sortKeys.map((key) =>
+    columns.map((key) =>
       h(
         "span",
         {

@@ -1,16 +1,21 @@
 import { h } from "preact";
 import type { ComponentChild, ComponentChildren } from "preact";
 import type { Endpoint, ServiceDetail } from "../../../shared/api/services.ts";
+import { askText } from "./api.ts";
 import { Answers } from "./loader.ts";
 import { linkTo } from "./route.ts";
 import { historySection } from "./service-history.ts";
-import { shellWord } from "./services.ts";
+import { shellWord } from "./shell.ts";
+import { changed } from "./store.ts";
 import { texts } from "./texts.ts";
-import { badge, nothing, pending, sameInShell, section, table } from "./ui.ts";
+import { badge, copyButton, nothing, pending, sameInShell, section, table } from "./ui.ts";
 import type { Tone } from "./ui.ts";
 
 const words = texts.service;
 const details = new Answers<ServiceDetail>();
+const yamls = new Answers<string>(true, askText);
+
+let isManifestOpen = false;
 
 /** Maximum number of endpoints that are shown at once. */
 const maxEndpoints = 500;
@@ -18,10 +23,7 @@ const maxEndpoints = 500;
 /** One service: as clients get it, what each source publishes of it, and who has it. */
 export function serviceView(parameters: Readonly<Record<string, string>>): ComponentChild {
   const { name = "" } = parameters;
-  const slash = name.indexOf("/");
-  const path = `/services/${encodeURIComponent(name.slice(0, slash))}/${
-    encodeURIComponent(name.slice(slash + 1))
-  }`;
+  const path = pathOf(name);
   const { answer, error } = details.load(path);
   return h(
     "div",
@@ -41,6 +43,11 @@ export function serviceView(parameters: Readonly<Record<string, string>>): Compo
     h("div", { class: "stack after" }, historySection(path, name, parameters)),
     sameInShell(`meshctl describe ${shellWord(name)}; meshctl history ${shellWord(name)}`),
   );
+}
+
+function pathOf(name: string): string {
+  const slash = name.indexOf("/");
+  return `/services/${encodeURIComponent(name.slice(0, slash))}/${encodeURIComponent(name.slice(slash + 1))}`;
 }
 
 function detail(service: ServiceDetail): ComponentChild {
@@ -97,12 +104,7 @@ function detail(service: ServiceDetail): ComponentChild {
       words.conflicts,
       h("ul", {}, service.conflicts.map(({ host, why }) => h("li", {}, h("strong", {}, host), `: ${why}`))),
     ),
-    h(
-      "details",
-      { class: "card" },
-      h("summary", {}, words.manifest),
-      h("pre", { tabIndex: 0 }, JSON.stringify(service.manifest, undefined, 2)),
-    ),
+    manifest(service),
   );
 }
 
@@ -151,5 +153,36 @@ function holders({ holders: all }: ServiceDetail): ComponentChild {
       { client, has, version, detail },
     ) => [client, badge(has, holderTones[has]), h("code", {}, version ?? ""), detail]),
     words.holders,
+  );
+}
+
+/** The service as kubectl would apply it. It is asked for when a person opens it. */
+function manifest({ name, manifest }: ServiceDetail): ComponentChild {
+  return h(
+    "details",
+    {
+      class: "card",
+      open: isManifestOpen,
+      onToggle: (event: Event) => {
+        if (!(event.currentTarget instanceof HTMLDetailsElement)) return;
+        isManifestOpen = event.currentTarget.open;
+        changed();
+      },
+    },
+    h("summary", {}, words.manifest),
+    isManifestOpen ? manifestText(name, manifest) : undefined,
+  );
+}
+
+function manifestText(name: string, manifest: ServiceDetail["manifest"]): ComponentChild {
+  const { answer, error } = yamls.load(`${pathOf(name)}/manifest?format=yaml`);
+  // A very large one isn't written as YAML; JSON is YAML, too.
+  const text = answer ?? (error === undefined ? undefined : JSON.stringify(manifest, undefined, 2));
+  if (text === undefined) return pending(undefined);
+  return h(
+    "div",
+    {},
+    h("p", {}, copyButton(() => text, words.copyManifest)),
+    h("pre", { tabIndex: 0, role: "region", "aria-label": words.manifest }, text),
   );
 }

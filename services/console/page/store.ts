@@ -10,6 +10,8 @@ export type Live = "connecting" | "live" | "offline";
 /** What is known of the aggregator, kept up to date by its events. */
 export interface Known {
   readonly services: Map<string, ServiceRow>;
+  /** Grows with each change of the services. */
+  servicesRevision: number;
   /** True once all pages of services have been read. */
   hasServices: boolean;
   overview: Overview | undefined;
@@ -25,6 +27,7 @@ export interface Known {
 
 export const known: Known = {
   services: new Map(),
+  servicesRevision: 0,
   hasServices: false,
   overview: undefined,
   live: "connecting",
@@ -120,6 +123,7 @@ function takeChanges(
   { rows, gone }: { readonly rows: readonly ServiceRow[]; readonly gone: readonly string[] },
 ): void {
   const now = performance.now();
+  known.servicesRevision++;
   for (const row of rows) {
     known.services.set(row.name, row);
     known.changedAt.set(row.name, now);
@@ -148,12 +152,14 @@ async function readServices(): Promise<void> {
         seen.add(row.name);
         if ((known.changedAt.get(row.name) ?? 0) < begun) known.services.set(row.name, row);
       }
+      known.servicesRevision++;
       cursor = page.next;
       changed();
     }
     for (const name of known.services.keys()) {
       if (!seen.has(name) && (known.changedAt.get(name) ?? 0) < begun) known.services.delete(name);
     }
+    known.servicesRevision++;
     known.hasServices = true;
     changed();
   } catch {

@@ -3,7 +3,7 @@ import type { ComponentChild } from "preact";
 import type { ChangePage, MomentDiff, MomentRow, RecordPage, Timeline } from "../../../shared/api/moments.ts";
 import { Answers } from "./loader.ts";
 import { linkTo } from "./route.ts";
-import { shellWord } from "./services.ts";
+import { shellWord } from "./shell.ts";
 import { texts } from "./texts.ts";
 import { timeSlider } from "./time-slider.ts";
 import { badge, nothing, pending, sameInShell, section, table, timeText } from "./ui.ts";

@@ -3,7 +3,7 @@ import type { ComponentChild } from "preact";
 import type { StageName, Trace, TraceStage, TraceVerdict } from "../../../shared/api/trace.ts";
 import { Answers } from "./loader.ts";
 import { linkTo } from "./route.ts";
-import { shellWord } from "./services.ts";
+import { shellWord } from "./shell.ts";
 import { changed } from "./store.ts";
 import { texts } from "./texts.ts";
 import { badge, fieldOf, pending, sameInShell } from "./ui.ts";
