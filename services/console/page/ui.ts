@@ -32,7 +32,7 @@ export function copyButton(text: () => string, label: string = texts.copy, what 
   return h("button", {
     type: "button",
     class: "small",
-    "aria-label": what,
+    "aria-label": what === label ? undefined : what,
     onClick: (event: MouseEvent) => {
       if (event.currentTarget instanceof HTMLElement) void copy(event.currentTarget, text(), label);
     },
