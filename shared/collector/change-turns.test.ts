@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { termSubject } from "../model/subject.ts";
+import { EmbeddedEntryLog } from "../entry-log/embedded.ts";
+import type { EntryLog } from "../entry-log/entry-log.ts";
+import { decodeSubject, termSubject } from "../model/subject.ts";
 import { createTerm } from "../model/term.ts";
+import { bound } from "./publisher-rig.ts";
 import { services, startPublished } from "./slow-view-rig.ts";
 import type { SlowView } from "./slow-view-rig.ts";
 
@@ -73,5 +76,33 @@ describe("named changes of a hundred services", () => {
       name: "s1",
       addresses: ["10.9.9.9"],
     }]);
+  });
+
+  test("are followed by no Sidecar that was planned under an earlier term", async () => {
+    const log = new EmbeddedEntryLog();
+    const sidecars: string[] = [];
+    const entryLog: EntryLog = {
+      ...bound(log),
+      publish: (records, signal) => {
+        const ofSidecars = records.filter(({ subject }) => decodeSubject(subject)?.kind === "Sidecar");
+        sidecars.push(...ofSidecars.map(({ data }) => Buffer.from(data ?? []).toString()));
+        return log.publish(records, signal);
+      },
+    };
+    const { view, collector } = await startPublished({ entryLog });
+    const { registry, source, share } = collector;
+    view.sidecars.count = 100;
+    view.sidecars.hosts = ["old.example"];
+    let publishing: Promise<unknown> | undefined;
+    view.sidecars.isPlanned = () => {
+      view.sidecars.hosts = ["new.example"];
+      const data = Buffer.from(JSON.stringify(createTerm(registry, source, 7, [share.member])));
+      publishing ??= log.publish([{ subject: termSubject(registry, source), data }], never);
+      return share.term?.number === 7;
+    };
+    changeAll(view);
+    await expect.poll(() => collector.isSettled && share.term?.number === 7, soon).toBe(true);
+    expect(sidecars).toHaveLength(100);
+    expect(sidecars.filter((text) => text.includes("old.example"))).toEqual([]);
   });
 });

@@ -22,6 +22,8 @@ export const services = Object.fromEntries(
 export class SlowSidecars extends ScriptedSidecars {
   /** Applications. */
   count = 0;
+  /** A plan lasts until this is true. */
+  isPlanned: () => boolean = () => true;
   readonly #work: WorkPerTurn;
 
   constructor(work: WorkPerTurn) {
@@ -30,18 +32,24 @@ export class SlowSidecars extends ScriptedSidecars {
   }
 
   override *plan(nowMs: number, mayRemove: () => boolean): Steps<SidecarPlan> {
+    const { hosts } = this;
     for (let index = 0; index < this.count; index++) {
       yield;
       this.#work.work();
     }
+    while (!this.isPlanned()) yield;
     const { gone } = yield* super.plan(nowMs, mayRemove);
-    return { upserts: this.manifests(), gone };
+    return { upserts: this.#made(hosts), gone };
   }
 
-  override *manifests(): Iterable<SidecarManifest> {
+  override manifests(): Iterable<SidecarManifest> {
+    return this.#made(this.hosts);
+  }
+
+  *#made(hosts: readonly string[]): Iterable<SidecarManifest> {
     for (let index = 0; index < this.count; index++) {
       this.#work.work();
-      yield sidecar(`app-${index}`, this.hosts.map((host) => `*/${host}`));
+      yield sidecar(`app-${index}`, hosts.map((host) => `*/${host}`));
     }
   }
 }

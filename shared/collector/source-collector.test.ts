@@ -216,45 +216,53 @@ describe("SourceCollector", () => {
     await following;
   });
 
-  test("deletes no Sidecar under another term than the one under which it found it gone", async () => {
-    const log = new EmbeddedEntryLog();
-    const deleted: LogRecord[] = [];
-    let newTerm = () => Promise.resolve();
-    const slow: EntryLog = {
-      ...bound(log),
-      publish: async (records, signal) => {
-        deleted.push(...records.filter(({ data }) => data === null));
-        const results = await log.publish(records, signal);
-        if (records.some(({ subject }) => subject.endsWith(".new1"))) await newTerm();
-        return results;
-      },
-    };
-    const bucket = newBucket();
-    await bucket.bucket.publish([leaseOfOther(bucket.root)], never);
-    const { view, running, collector } = await startScripted({ entryLog: slow, bucket });
-    view.sidecars.hosts = ["a.example"];
-    view.read(twenty);
-    await expect.poll(() => sidecarHosts(running), soon).toEqual(["*/a.example"]);
-    await expect.poll(() => collector.isSettled, soon).toBe(true);
-    const refresh = Promise.withResolvers<void>();
-    view.onRefresh = () => refresh.promise;
-    newTerm = async () => {
-      const { registry, source, share } = collector;
-      const term = createTerm(registry, source, 7, [share.member]);
-      await log.publish(
-        [{ subject: termSubject(registry, source), data: Buffer.from(JSON.stringify(term)) }],
-        never,
-      );
-      await expect.poll(() => share.term?.number, soon).toBe(7);
-    };
-    view.sidecars.gone = ["web"];
-    view.read({ ...twenty, new1: ["10.1.0.1"] });
-    await expect.poll(() => collector.share.term?.number, soon).toBe(7);
-    view.sidecars.gone = [];
-    refresh.resolve();
-    await expect.poll(() => collector.isSettled, soon).toBe(true);
-    expect(deleted).toEqual([]);
-  });
+  test.each([
+    ["before Sidecars are published", "ServiceEntry"],
+    ["while Sidecars are published", "Sidecar"],
+  ])(
+    "deletes no Sidecar under another term than the one under which it found it gone: the term ends %s",
+    async (_when, kind) => {
+      const log = new EmbeddedEntryLog();
+      const deleted: LogRecord[] = [];
+      let newTerm: (() => Promise<void>) | undefined;
+      const slow: EntryLog = {
+        ...bound(log),
+        publish: async (records, signal) => {
+          deleted.push(...records.filter(({ data }) => data === null));
+          const results = await log.publish(records, signal);
+          if (records.some(({ subject }) => decodeSubject(subject)?.kind === kind)) await newTerm?.();
+          return results;
+        },
+      };
+      const bucket = newBucket();
+      await bucket.bucket.publish([leaseOfOther(bucket.root)], never);
+      const { view, running, collector } = await startScripted({ entryLog: slow, bucket });
+      view.sidecars.hosts = ["a.example"];
+      view.read(twenty);
+      await expect.poll(() => sidecarHosts(running), soon).toEqual(["*/a.example"]);
+      await expect.poll(() => collector.isSettled, soon).toBe(true);
+      const refresh = Promise.withResolvers<void>();
+      view.onRefresh = () => refresh.promise;
+      newTerm = async () => {
+        newTerm = undefined;
+        const { registry, source, share } = collector;
+        const term = createTerm(registry, source, 7, [share.member]);
+        await log.publish(
+          [{ subject: termSubject(registry, source), data: Buffer.from(JSON.stringify(term)) }],
+          never,
+        );
+        await expect.poll(() => share.term?.number, soon).toBe(7);
+      };
+      view.sidecars.gone = ["web"];
+      view.sidecars.hosts = ["a.example", "b.example"];
+      view.read({ ...twenty, new1: ["10.1.0.1"] });
+      await expect.poll(() => collector.share.term?.number, soon).toBe(7);
+      view.sidecars.gone = [];
+      refresh.resolve();
+      await expect.poll(() => collector.isSettled, soon).toBe(true);
+      expect(deleted).toEqual([]);
+    },
+  );
 
   test("takes no late event of the leases for the end of other replicas", async () => {
     const log = { entryLog: new EmbeddedEntryLog(), bucket: newBucket() };

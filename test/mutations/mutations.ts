@@ -326,6 +326,12 @@ export const collectorFaults: readonly Mutation[] = [
     replace: "share.term !== undefined ? await",
   },
   {
+    what: "Sidecars planned under one term are published under the next",
+    file: sidecars,
+    find: "if (share.term !== term) {",
+    replace: "if (share.term === undefined) {",
+  },
+  {
     what: "a replica is ready before it had a share",
     file: frame,
     find: "if (unread !== undefined || this.#progress.hasHadShare) return unread;",

@@ -91,15 +91,26 @@ function test(copy: string, folders: readonly string[]): Outcome {
   return { type: "failed", test: "(the tests can't be loaded)" };
 }
 
+/** What is run for a fault, one after the other: the file's own test, which notices most faults, its suite, and the rest. */
+function runs(copy: string, suites: readonly string[], file: string): string[][] {
+  const own = file.replace(/\.ts$/, ".test.ts");
+  const near = suites.filter((suite) => dirname(file).startsWith(suite));
+  const rest = suites.filter((suite) => !near.includes(suite));
+  return [existsSync(join(copy, own)) ? [own] : [], near, rest].filter((folders) => folders.length > 0);
+}
+
 /** Tries one fault, with the tests beside it first. */
 function attempt(copy: string, suites: readonly string[], { file, find, replace }: Mutation): Outcome {
   const path = join(copy, file);
   const text = readFileSync(path, "utf8");
   writeFileSync(path, text.replace(find, () => replace));
   try {
-    const near = suites.find((suite) => dirname(file).startsWith(suite));
-    const first: Outcome = near === undefined ? { type: "passed" } : test(copy, [near]);
-    return first.type === "passed" ? test(copy, suites.filter((suite) => suite !== near)) : first;
+    let outcome: Outcome = { type: "passed" };
+    for (const folders of runs(copy, suites, file)) {
+      outcome = test(copy, folders);
+      if (outcome.type !== "passed") break;
+    }
+    return outcome;
   } finally {
     writeFileSync(path, text);
   }
