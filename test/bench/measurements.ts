@@ -10,7 +10,7 @@ import { idle } from "./idle.ts";
 import { kubernetes } from "./kubernetes.ts";
 import { latency } from "./latency.ts";
 import type { Measurement } from "./measurement.ts";
-import { nacos } from "./nacos.ts";
+import { nacos, nacosLarge, nacosReal } from "./nacos.ts";
 import { push } from "./push.ts";
 import { replicas } from "./replicas.ts";
 import { scale } from "./scale.ts";
@@ -36,6 +36,8 @@ export const measurements: readonly Measurement[] = [
   zookeeper,
   kubernetes,
   nacos,
+  nacosLarge,
+  nacosReal,
   replicas,
   facts,
   idle,
