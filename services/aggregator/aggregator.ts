@@ -169,6 +169,7 @@ export async function startAggregator(
     shardsRemark: () => servedShards.remark,
     polls: () => pollings.flatMap((polling) => [...polling.held]),
     addresses: addresses?.keeper,
+    totals: metrics.totals,
     state,
     metrics: options.metrics,
     log,

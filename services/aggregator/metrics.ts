@@ -9,6 +9,17 @@ import { knownTypeUrls } from "./xds/type-urls.ts";
 /** Why clients are sent away. */
 const dropReasons = ["ack-timeout", "too-far-behind"];
 
+/** What happened since the start, for answers that are made often; the metrics have the same with labels. */
+export interface Totals {
+  /** Messages of the entry log. */
+  read: number;
+  /** Responses to clients. */
+  pushes: number;
+  /** Responses with a change that clients acknowledged, and the times from change to acknowledgement together. */
+  acknowledged: number;
+  acknowledgedMs: number;
+}
+
 /** The bounds that slime's library gives a histogram. */
 const readyTimeBuckets = [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10_000];
 
@@ -37,6 +48,7 @@ export class AggregatorMetrics {
   readonly endpoints: Gauge;
   readonly events: Counter;
   readonly resets: Counter;
+  readonly totals: Totals = { read: 0, pushes: 0, acknowledged: 0, acknowledgedMs: 0 };
   /** How many sources are configured. */
   readonly enabledSources: Gauge;
   readonly #startedMs = performance.now();
@@ -166,12 +178,15 @@ export class AggregatorMetrics {
 
   /** Counts a response; `kind` undefined is an empty answer to a type that we have none of. */
   pushed(kind: ResourceKind | undefined, dialect: Dialect, bytes: number): void {
+    this.totals.pushes++;
     this.#pushes.inc({ kind: kind ?? "none", dialect });
     this.#pushedBytes.inc({ dialect }, bytes);
   }
 
   /** A client acknowledged a response, `tookMs` after the first change that it brought. */
   acknowledged(dialect: Dialect, tookMs: number): void {
+    this.totals.acknowledged++;
+    this.totals.acknowledgedMs += tookMs;
     this.#changeToAck.observe({ dialect }, tookMs / 1000);
   }
 

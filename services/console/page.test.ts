@@ -7,6 +7,7 @@ import { EventParser } from "../../shared/api/event-parser.ts";
 import { linkTo, routeOf, viewNames } from "./page/route.ts";
 import { csvOf } from "./page/export-rows.ts";
 import { columns, columnsIn, columnsText, filtered, sorted, usualColumns, windowOf } from "./page/rows.ts";
+import { RateMeter } from "./page/rates.ts";
 import { savedViews, saveView } from "./page/saved-views.ts";
 
 const row = (name: string, change: Partial<ServiceRow> = {}): ServiceRow => ({
@@ -103,6 +104,33 @@ describe("saved views", () => {
       },
     };
     expect(saveView("a", "q=1", full)).toBe(false);
+  });
+});
+
+describe("rates", () => {
+  const totals = (count: number) => (
+    { read: 2 * count, changes: count, pushes: count, acknowledged: count, acknowledgedMs: 20 * count }
+  );
+
+  test("are those of the last ten seconds, and fall while nothing comes in", () => {
+    const meter = new RateMeter();
+    expect(meter.at(0)).toBeUndefined();
+    meter.push(totals(100), 0);
+    expect(meter.at(400)).toBeUndefined();
+    meter.push(totals(150), 1_000);
+    expect(meter.at(1_000)).toEqual({ read: 100, changes: 50, pushes: 50, ackMs: 20 });
+    expect(meter.at(5_000)?.changes).toBe(10);
+    expect(meter.at(11_000)).toEqual({ read: 0, changes: 0, pushes: 0, ackMs: undefined });
+    meter.push(totals(160), 20_000);
+    expect(meter.at(20_000)?.changes).toBe(1);
+  });
+
+  test("of another process begin anew", () => {
+    const meter = new RateMeter();
+    meter.push(totals(100), 0);
+    meter.push(totals(3), 1_000);
+    meter.push(totals(5), 2_000);
+    expect(meter.at(2_000)?.changes).toBe(2);
   });
 });
 

@@ -64,8 +64,23 @@ export const ClientState = z.object({
   dialect: z.string().nullable(),
   listener: z.string(),
   upToDate: z.boolean().meta({
-    description: "it has acknowledged all there is; always false for long polls",
+    description: "it has acknowledged all there is, and refuses nothing; always false for long polls",
   }),
+  behindMs: z.int().nullable().meta({
+    description: "for how long it has lacked a change that it sees; null: it has all, or polls",
+  }),
+  changesBehind: z.int().nullable().meta({
+    description:
+      "how many changes came after the last that it is known to have, those of other views among them; null: it has taken nothing yet, or polls",
+  }),
+  lastRefusal: z.object({
+    at: z.string(),
+    typeUrl: z.string(),
+    message: z.string(),
+    names: z.array(z.string()).meta({
+      description: "the resources that it concerns, as far as that is known",
+    }),
+  }).nullable().meta({ description: "what it refused last, also if it has taken all since" }),
   view: z.object({
     revisions: z.array(z.string()),
     namespaces: z.array(z.string()),
@@ -122,6 +137,19 @@ export const Overview = z.object({
   clients: z.int(),
   clientsBehind: z.int(),
   clientsRefusing: z.int(),
+  furthestBehindMs: z.int().nullable().meta({
+    description:
+      "for how long the client that is the furthest behind has lacked a change; null: none is behind",
+  }),
+  totals: z.object({
+    read: z.int().meta({ description: "messages read from the entry log" }),
+    changes: z.int().meta({ description: "changes of what is served" }),
+    pushes: z.int().meta({ description: "responses sent to clients" }),
+    acknowledged: z.int().meta({ description: "responses with a change that clients acknowledged" }),
+    acknowledgedMs: z.int().meta({
+      description: "the times from change to acknowledgement of all of these together",
+    }),
+  }).meta({ description: "since this aggregator was started: the difference of two answers gives a rate" }),
   held: z.int(),
   rejected: z.int(),
   conflicts: z.int(),

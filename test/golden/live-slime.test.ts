@@ -115,6 +115,7 @@ beforeAll(async () => {
     history: new HistoryBook({ versions: 0, maxBytes: 0 }),
     historySince: () => undefined,
     metrics: registry,
+    totals: metrics.totals,
   });
   ask = async (path) => await app.request(`/meshregistry/${path}`);
 });

@@ -5,6 +5,7 @@ import type { StreamIngest } from "../ingest/ingest.ts";
 import type { SyncGate } from "../ingest/sync-gate.ts";
 import type { HeldPoll } from "../long-polling/long-polling.ts";
 import type { CollectorWatch } from "../sources/collector-watch.ts";
+import type { Totals } from "../metrics.ts";
 import type { SourceOverview } from "../sources/source-overview.ts";
 import type { AddressKeeper } from "../virtual-addresses/address-keeper.ts";
 import type { ClientStream } from "../xds/client-stream.ts";
@@ -20,5 +21,6 @@ export interface ApiOptions extends HistoryOptions {
   readonly clients: () => Iterable<ClientStream>;
   /** Polls that are held, if there is long polling. */
   readonly polls?: () => Iterable<HeldPoll>;
+  readonly totals: Readonly<Totals>;
   readonly addresses?: AddressKeeper | undefined;
 }

@@ -10,7 +10,7 @@ import {
   RejectionList,
   SourceList,
 } from "../../../shared/api/state.ts";
-import { nodeOf, openDelta } from "../xds/grpc-client-rig.ts";
+import { nodeOf, openDelta, openStream } from "../xds/grpc-client-rig.ts";
 import { SimulatedIstiod } from "../xds/simulated-istiod-rig.ts";
 import { recordOf, startApi, subjectOf } from "./api-rig.ts";
 
@@ -157,6 +157,58 @@ describe("/api/v1/services/NAMESPACE/NAME", () => {
     await expect.poll(async () => (await ask("/clients", ClientList)).clients).toMatchObject([{
       upToDate: true,
     }]);
+  });
+
+  test("says of a client that refuses a response that it lacks what that brought, since when and why", async () => {
+    const { ask, aggregator, publish } = await startApi([recordOf("orders")]);
+    const [address = ""] = aggregator.xdsAddresses;
+    const client = openStream(address);
+    const typeUrl = "networking.istio.io/v1/ServiceEntry";
+    client.send({ typeUrl, node: nodeOf(), responseNonce: "boot" });
+    const first = await client.next();
+    client.send({ typeUrl, versionInfo: first.versionInfo, responseNonce: first.nonce });
+    const clients = async () => (await ask("/clients", ClientList)).clients;
+    await expect.poll(clients).toMatchObject([
+      { upToDate: true, behindMs: null, changesBehind: 0, lastRefusal: null },
+    ]);
+    await publish(recordOf("orders", { addresses: ["10.0.0.9"] }));
+    const second = await client.next();
+    const errorDetail = { message: "shop/orders: no thanks" };
+    client.send({ typeUrl, versionInfo: first.versionInfo, responseNonce: second.nonce, errorDetail });
+    await expect.poll(clients).toMatchObject([{
+      upToDate: false,
+      behindMs: expect.any(Number),
+      changesBehind: 1,
+      lastRefusal: { typeUrl, message: "shop/orders: no thanks", names: ["shop/orders"] },
+    }]);
+    expect(await ask("/overview", Overview)).toMatchObject({
+      clientsBehind: 1,
+      clientsRefusing: 1,
+      furthestBehindMs: expect.any(Number),
+      notices: [{ code: "MR2602" }],
+    });
+    await publish(recordOf("more"));
+    const third = await client.next();
+    expect((await ask("/services/shop/more", ServiceDetail)).holders).toMatchObject([{ has: "behind" }]);
+    client.send({
+      typeUrl,
+      versionInfo: third.versionInfo,
+      responseNonce: third.nonce,
+      errorDetail: { message: "no" },
+    });
+    await expect.poll(async () => (await clients())[0]?.lastRefusal?.message).toBe("no");
+    expect((await ask("/services/shop/more", ServiceDetail)).holders).toMatchObject([
+      { has: "behind", detail: "it refused its last response: no" },
+    ]);
+    await publish(recordOf("last"));
+    const fourth = await client.next();
+    client.send({ typeUrl, versionInfo: fourth.versionInfo, responseNonce: fourth.nonce });
+    await expect.poll(clients).toMatchObject([
+      { upToDate: true, behindMs: null, changesBehind: 0, lastRefusal: { message: "no", names: [] } },
+    ]);
+    const { totals } = await ask("/overview", Overview);
+    expect(totals).toMatchObject({ pushes: 4, acknowledged: 1 });
+    expect(totals.read).toBeGreaterThan(4);
   });
 
   test("says that a client of one registry has it, whatever the others' parts of it", async () => {

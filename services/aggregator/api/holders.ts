@@ -1,5 +1,6 @@
 import type { Holder } from "../../../shared/api/services.ts";
 import type { CachedResource } from "../catalogue/cached-resource.ts";
+import { hasAll } from "../xds/client-standing.ts";
 import type { ClientStream } from "../xds/client-stream.ts";
 import type { ApiOptions } from "./api-options.ts";
 
@@ -65,7 +66,8 @@ function hasChange(
   acked: string | undefined,
   position: string,
 ): boolean {
-  if (client.isUpToDate) return true;
+  // A Delta client refuses resources one by one; the others refuse a response with all that it carried.
+  if (client.dialect === "delta" ? client.isUpToDate : hasAll(client)) return true;
   if (client.dialect === undefined || client.dialect === "stateOfTheWorld" || acked === undefined) {
     return false;
   }

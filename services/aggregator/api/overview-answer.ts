@@ -3,21 +3,21 @@ import type { ReasonCode } from "../../../shared/api/reasons.ts";
 import type { Notice, Overview } from "../../../shared/api/state.ts";
 import { programVersion } from "../../../shared/runtime/version.ts";
 import { sourceKey } from "../ingest/sync-gate.ts";
+import { behindOf, isRefusing } from "../xds/client-standing.ts";
 import type { ApiOptions } from "./api-options.ts";
 
 /** The installation at a glance, and what a person should look at. */
 export function overviewAnswer(options: ApiOptions): Overview {
-  const { cache, gate, ingest, entryLog, overview } = options;
+  const { cache, gate, ingest, entryLog, overview, totals } = options;
   const { connected, detail } = entryLog.status();
   const { resources, endpoints } = cache.count("ServiceEntry");
   const clients = [...options.clients()];
-  const refusing = clients.filter(({ types }) =>
-    [...types.values()].some(({ refused = [] }) => refused.length > 0)
-  );
+  const nowMs = performance.now();
+  const behindMs = clients.flatMap((client) => behindOf(client, (kind) => cache.head(kind), nowMs)?.ms ?? []);
   const figures = {
     clients: clients.length + [...options.polls?.() ?? []].length,
-    clientsBehind: clients.filter(({ isUpToDate }) => !isUpToDate).length,
-    clientsRefusing: refusing.length,
+    clientsBehind: behindMs.length,
+    clientsRefusing: clients.filter(isRefusing).length,
     held: heldIn(options),
     rejected: ingest.rejections.size,
     conflicts: Object.values(cache.conflicts.counts).reduce((sum, count) => sum + count, 0),
@@ -32,6 +32,12 @@ export function overviewAnswer(options: ApiOptions): Overview {
     endpoints,
     sources: overview.names.length,
     ...figures,
+    furthestBehindMs: behindMs.length === 0 ? null : Math.max(...behindMs),
+    totals: {
+      ...totals,
+      acknowledgedMs: Math.round(totals.acknowledgedMs),
+      changes: cache.head("ServiceEntry") + cache.head("Sidecar"),
+    },
     notices: noticesOf(options, figures),
   };
 }

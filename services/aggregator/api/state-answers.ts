@@ -3,7 +3,9 @@ import { decodeSubject } from "../../../shared/model/subject.ts";
 import type { CatalogueView } from "../catalogue/catalogue-view.ts";
 import { sourceKey } from "../ingest/sync-gate.ts";
 import type { HeldPoll } from "../long-polling/long-polling.ts";
+import { behindOf } from "../xds/client-standing.ts";
 import type { ClientStream } from "../xds/client-stream.ts";
+import { shownNames } from "../xds/protocol.ts";
 import type { ApiOptions } from "./api-options.ts";
 import { clientName } from "./holders.ts";
 
@@ -22,16 +24,42 @@ export function allSources({ overview }: Pick<ApiOptions, "overview">): SourceSt
 }
 
 /** All clients: those that are pushed to, and those that poll. */
-export function allClients({ clients, polls }: Pick<ApiOptions, "clients" | "polls">): ClientState[] {
+export function allClients(options: Pick<ApiOptions, "cache" | "clients" | "polls">): ClientState[] {
+  const { clients, polls } = options;
   const nowMs = performance.now();
   return [
-    ...Array.from(clients(), (client) => clientState(client, nowMs)),
+    ...Array.from(clients(), (client) => clientState(client, options, nowMs)),
     ...Array.from(polls?.() ?? [], pollState),
   ];
 }
 
-/** What there is to know of a client that is pushed to. `nowMs`: by `performance.now()`. */
-export function clientState(client: ClientStream, nowMs: number): ClientState {
+function clientState(
+  client: ClientStream,
+  { cache }: Pick<ApiOptions, "cache">,
+  nowMs: number,
+): ClientState {
+  const { lastRefusal } = client.lag;
+  const behind = behindOf(client, (kind) => cache.head(kind), nowMs);
+  return {
+    ...streamState(client, nowMs),
+    upToDate: behind === undefined,
+    behindMs: behind?.ms ?? null,
+    changesBehind: behind === undefined ? 0 : behind.changes ?? null,
+    lastRefusal: lastRefusal === undefined ? null : {
+      at: lastRefusal.at.toISOString(),
+      typeUrl: lastRefusal.typeUrl,
+      message: lastRefusal.message,
+      names: lastRefusal.names.slice(0, shownNames),
+    },
+    view: viewState(client.view),
+  };
+}
+
+/** What a client that is pushed to was sent, and what it made of it. `nowMs`: by `performance.now()`. */
+export function streamState(
+  client: ClientStream,
+  nowMs: number,
+): Omit<ClientState, "upToDate" | "behindMs" | "changesBehind" | "lastRefusal" | "view"> {
   return {
     id: clientName(client),
     node: client.nodeId,
@@ -40,8 +68,6 @@ export function clientState(client: ClientStream, nowMs: number): ClientState {
     connectedAt: client.connectedAt.toISOString(),
     dialect: client.dialect ?? null,
     listener: client.listener,
-    upToDate: client.isUpToDate,
-    view: viewState(client.view),
     types: Array.from(client.types.values(), (type) => ({
       typeUrl: type.typeUrl,
       sentVersion: type.sentVersion ?? null,
@@ -66,6 +92,9 @@ function pollState({ clientId, address, since, listener, view, poll }: HeldPoll)
     dialect: "longPolling",
     listener,
     upToDate: false,
+    behindMs: null,
+    changesBehind: null,
+    lastRefusal: null,
     view: viewState(view),
     types: [{
       typeUrl: poll.typeUrl,

@@ -1,4 +1,4 @@
-import { clientState } from "../api/state-answers.ts";
+import { streamState } from "../api/state-answers.ts";
 import type { CatalogueView } from "../catalogue/catalogue-view.ts";
 import type { HeldPoll } from "../long-polling/long-polling.ts";
 import type { ClientStream } from "../xds/client-stream.ts";
@@ -23,10 +23,7 @@ export function clientsAsSlime(clients: Iterable<ClientStream>): Record<string, 
  */
 export function clientsInDetail(clients: Iterable<ClientStream>): unknown[] {
   const nowMs = performance.now();
-  return Array.from(clients, (client) => {
-    const { upToDate: _upToDate, ...state } = clientState(client, nowMs);
-    return { ...state, view: scopeOf(client.view) };
-  });
+  return Array.from(clients, (client) => ({ ...streamState(client, nowMs), view: scopeOf(client.view) }));
 }
 
 /** The polls that are held, in the form of {@link clientsInDetail}: what a client polls with is what it has accepted. */

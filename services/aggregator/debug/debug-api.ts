@@ -27,6 +27,7 @@ import { consoleRoutes } from "../../console/serve.ts";
 import { clientsAsSlime, clientsInDetail, pollsInDetail } from "./clients.ts";
 import { conflictOf, conflictsPage } from "./conflicts.ts";
 import type { CollectorWatch } from "../sources/collector-watch.ts";
+import type { Totals } from "../metrics.ts";
 import type { SourceOverview } from "../sources/source-overview.ts";
 import type { HistoryOptions } from "../history/history-options.ts";
 import { heldRoutes } from "./held.ts";
@@ -58,6 +59,7 @@ export interface DebugApiOptions extends HistoryOptions {
   /** The state on disk, if one is kept. */
   readonly state?: StateStore | undefined;
   readonly metrics: Registry;
+  readonly totals: Readonly<Totals>;
   /** The service's logger, whose level may be set. */
   readonly log: Logger;
 }

@@ -33,6 +33,7 @@ export class IngestMetrics {
 
   /** Counts an event of the entry log. */
   count(type: LogEvent["type"]): void {
+    this.#options.metrics.totals.read++;
     this.#uncounted.set(type, (this.#uncounted.get(type) ?? 0) + 1);
     this.changed();
   }

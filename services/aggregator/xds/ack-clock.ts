@@ -33,6 +33,15 @@ export class AckClock {
     return since === undefined ? undefined : Math.max(nowMs - since, 0);
   }
 
+  /** When the oldest change came that the client isn't known to have; undefined: there is none. */
+  get oldestMs(): number | undefined {
+    let oldest: number | undefined;
+    for (const times of [this.#unsent, this.#sent]) {
+      for (const atMs of times.values()) if (oldest === undefined || atMs < oldest) oldest = atMs;
+    }
+    return oldest;
+  }
+
   /** There is nothing to send and nothing on its way: what has changed is nothing that this client sees. */
   settled(): void {
     this.#unsent.clear();

@@ -6,7 +6,7 @@ import type { MessagePieces } from "../grpc/grpc-call.ts";
 import { GrpcStatus } from "../grpc/grpc-status.ts";
 import { UnusableMessage } from "../grpc/message-reader.ts";
 import type { AggregatorMetrics } from "../metrics.ts";
-import { AckClock } from "./ack-clock.ts";
+import { ClientLag } from "./client-lag.ts";
 import {
   decodeDeltaRequest,
   decodeRequest,
@@ -35,6 +35,8 @@ export interface ClientStreamContext {
   readonly metrics: AggregatorMetrics;
   /** A client that leaves a response unacknowledged for longer is dropped; 0: never. */
   readonly ackTimeoutMs: number;
+  /** The number of the last change of a kind. */
+  readonly head: (kind: ResourceKind) => number;
   /** Called when a state-of-the-world client of a sharded listener has said who it is; it waits for {@link ClientStream.show}. */
   readonly onShardClient: (client: ClientStream, index: number) => void;
   /** True if there is room for what has to be prepared for a view: not if there are too many different ones. */
@@ -70,7 +72,8 @@ export class ClientStream {
   readonly #context: ClientStreamContext;
   readonly #method: "stream" | "delta";
   readonly #traffic = new Map<string, Traffic>();
-  readonly #clock = new AckClock();
+  /** How far it is behind. */
+  readonly lag = new ClientLag(performance.now());
   #opened: Opened | undefined;
   #nodeId = "";
   #hasMet = false;
@@ -145,7 +148,7 @@ export class ClientStream {
    */
   onChange(changed: ReadonlyMap<ResourceKind, number> = noChanges): void {
     if (this.#opened === undefined) return;
-    for (const [kind, atMs] of changed) this.#clock.changed(kind, atMs);
+    for (const [kind, atMs] of changed) this.lag.changed(kind, atMs);
     this.#sendAll(this.#opened.session.onChange(this.#view));
   }
 
@@ -208,7 +211,9 @@ export class ClientStream {
         this.#reportNack(typeUrl, responseNonce, errorDetail.message);
       }
       if (errorDetail === undefined) this.#time(session, typeUrl, responseNonce);
-      return session.onRequest(request, this.#view);
+      const toSend = session.onRequest(request, this.#view);
+      if (errorDetail !== undefined) this.#noteRefusal(session, typeUrl, errorDetail.message);
+      return toSend;
     };
     return { session, receive };
   }
@@ -229,7 +234,9 @@ export class ClientStream {
         this.#reportNack(typeUrl, responseNonce, errorDetail.message);
       }
       if (errorDetail === undefined) this.#time(session, typeUrl, responseNonce);
-      return session.onRequest(request, this.#view);
+      const toSend = session.onRequest(request, this.#view);
+      if (errorDetail !== undefined) this.#noteRefusal(session, typeUrl, errorDetail.message);
+      return toSend;
     };
     return { session, receive };
   }
@@ -268,7 +275,7 @@ export class ClientStream {
   #time(session: DialectSession<unknown>, typeUrl: string, nonce: string): void {
     const type = session.types.get(typeUrl);
     if (type?.kind === undefined || !type.inFlight || type.sentNonce !== nonce) return;
-    const tookMs = this.#clock.acknowledged(type.kind, performance.now());
+    const tookMs = this.lag.acknowledged(type.kind, performance.now());
     if (tookMs !== undefined) this.#context.metrics.acknowledged(session.dialect, tookMs);
   }
 
@@ -282,7 +289,7 @@ export class ClientStream {
       const before = this.traffic(typeUrl);
       this.#traffic.set(typeUrl, { pushes: before.pushes + 1, bytes: before.bytes + bytes });
       metrics.pushed(kind, session.dialect, bytes);
-      if (kind !== undefined) this.#clock.sent(kind);
+      if (kind !== undefined) this.lag.sent(kind, this.#context.head(kind));
       log.debug({ client: this.#nodeId, typeUrl, nonce, resources, removed, bytes }, "sent");
     }
     if (session.lost !== undefined) return this.#drop("too-far-behind", session.lost);
@@ -294,7 +301,7 @@ export class ClientStream {
     clearTimeout(this.#timer);
     const waits = [session.waitMs(this.#view), this.#ackWaitMs()].filter((wait) => wait !== undefined);
     const isWaiting = waits.length > 0 || session.types.values().some(({ inFlight }) => inFlight);
-    if (!isWaiting) this.#clock.settled();
+    if (!isWaiting) this.lag.settled();
     if (waits.length === 0) return;
     this.#timer = setTimeout(() => {
       if (this.#ackWaitMs() === 0) this.#giveUp();
@@ -329,6 +336,15 @@ export class ClientStream {
     metrics.dropped.inc({ reason });
     log.warn({ client: this.#nodeId, address: this.address, reason: message }, "sent an xDS client away");
     drop(message);
+  }
+
+  #noteRefusal(session: DialectSession<unknown>, typeUrl: string, message: string): void {
+    const type = session.types.get(typeUrl);
+    if (type?.kind === undefined) return;
+    const mentioned = type.lastError?.names ?? [];
+    // Of a name at the end of a sentence both forms are kept; a person wants the name.
+    const names = mentioned.filter((name) => !mentioned.includes(name.slice(0, -1)));
+    this.lag.refused({ at: new Date(), typeUrl, message, names });
   }
 
   #reportNack(typeUrl: string, nonce: string, error: string): void {

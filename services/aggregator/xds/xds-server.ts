@@ -221,7 +221,7 @@ export class XdsServer implements AsyncDisposable {
   }
 
   #accept(call: GrpcCall, method: "stream" | "delta", listener: ListenerProfile): CallHandler {
-    const { log, metrics } = this.#options;
+    const { cache, log, metrics } = this.#options;
     const client = new ClientStream(++this.#lastId, call.peer, method, {
       dialects: this.#dialects,
       listener,
@@ -230,6 +230,7 @@ export class XdsServer implements AsyncDisposable {
       log,
       metrics,
       ackTimeoutMs: this.#protocol.ackTimeout,
+      head: (kind) => cache.head(kind),
       onShardClient: (shardClient, index) => this.#shards.join(shardClient, index),
       hasRoomFor: (view) => this.#hasRoomFor(view, call.peer),
       onViewChange: this.#forgetViews,

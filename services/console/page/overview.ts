@@ -3,8 +3,9 @@ import type { ComponentChild, ComponentChildren } from "preact";
 import type { Notice, Overview, SourceState } from "../../../shared/api/state.ts";
 import { Answers } from "./loader.ts";
 import { linkTo } from "./route.ts";
-import { known } from "./store.ts";
-import { texts } from "./texts.ts";
+import type { Rates } from "./rates.ts";
+import { changed, known } from "./store.ts";
+import { duration, texts } from "./texts.ts";
 import { commandLine, dot, pending, sameInShell } from "./ui.ts";
 import type { Tone } from "./ui.ts";
 
@@ -15,6 +16,8 @@ const sourceAnswers = new Answers<{ readonly sources: readonly SourceState[] }>(
 export function overviewView(): ComponentChild {
   const { overview } = known;
   if (overview === undefined) return pending(undefined);
+  const rates = known.rates.at(performance.now());
+  redraw(rates);
   return h(
     "div",
     {},
@@ -25,11 +28,11 @@ export function overviewView(): ComponentChild {
       { class: "flow" },
       sourcesStation(),
       h("div", { class: "arrow", "aria-hidden": "true" }),
-      logStation(overview),
+      logStation(overview, rates),
       h("div", { class: "arrow", "aria-hidden": "true" }),
-      aggregatorStation(overview),
+      aggregatorStation(overview, rates),
       h("div", { class: "arrow", "aria-hidden": "true" }),
-      clientsStation(overview),
+      clientsStation(overview, rates),
     ),
     h(
       "div",
@@ -40,6 +43,16 @@ export function overviewView(): ComponentChild {
     ),
     sameInShell("meshctl doctor"),
   );
+}
+
+let due: number | undefined;
+
+/** Rates fall while nothing comes in. */
+function redraw(rates: Rates | undefined): void {
+  clearTimeout(due);
+  if (rates === undefined || rates.read + rates.changes + rates.pushes > 0) {
+    due = window.setTimeout(changed, 1_000);
+  }
 }
 
 function noticeList(notices: readonly Notice[]): ComponentChild {
@@ -101,6 +114,7 @@ function sourceLine({ key, state, resources, remark, collectors, unsettled }: So
       { class: "muted" },
       `${state}, ${resources} ${words.resources}, ${live === 0 ? words.noCollector : words.collectors(live)}`,
     ),
+    live === 0 ? undefined : h("span", { class: "muted" }, readText(collectors)),
     unsettled.length === 0
       ? undefined
       : h("span", { class: "muted", title: words.unsettledHelp }, words.unsettled(unsettled)),
@@ -108,7 +122,15 @@ function sourceLine({ key, state, resources, remark, collectors, unsettled }: So
   );
 }
 
-function logStation({ entryLog, servedStateOf }: Overview): ComponentChild {
+/** When a living collector last read the registry. */
+function readText(collectors: SourceState["collectors"]): string {
+  const times = collectors.filter(({ status }) => status === "live")
+    .flatMap(({ lastReadAt }) => lastReadAt === null ? [] : [Date.parse(lastReadAt)]);
+  if (times.length === 0) return words.neverRead;
+  return words.readAgo(Math.max(0, (Date.now() - Math.max(...times)) / 1_000));
+}
+
+function logStation({ entryLog, servedStateOf }: Overview, rates: Rates | undefined): ComponentChild {
   const tone: Tone = entryLog.connected ? servedStateOf === null ? "ok" : "note" : "problem";
   return station(
     words.log,
@@ -116,11 +138,15 @@ function logStation({ entryLog, servedStateOf }: Overview): ComponentChild {
     tone,
     entryLog.connected ? words.reachable : words.unreachable,
     h("p", { class: "muted" }, entryLog.detail),
+    entryLog.read ? undefined : h("p", { class: "remark" }, words.reading),
+    h("dl", { class: "numbers" }, pair(rateText(rates?.read), words.readRate)),
   );
 }
 
-function aggregatorStation({ open, services, endpoints, version, position }: Overview): ComponentChild {
-  const rate = known.changes.filter((at) => at > performance.now() - 60_000).length;
+function aggregatorStation(
+  { open, services, endpoints, version, position }: Overview,
+  rates: Rates | undefined,
+): ComponentChild {
   return station(
     words.aggregator,
     linkTo("services"),
@@ -131,13 +157,16 @@ function aggregatorStation({ open, services, endpoints, version, position }: Ove
       { class: "numbers" },
       pair(services, words.services),
       pair(endpoints, words.endpoints),
-      pair(rate, words.changes),
+      pair(rateText(rates?.changes), words.changeRate),
     ),
     h("p", { class: "muted tiny" }, `${version} · ${position}`),
   );
 }
 
-function clientsStation({ clients, clientsBehind, clientsRefusing }: Overview): ComponentChild {
+function clientsStation(
+  { clients, clientsBehind, clientsRefusing, furthestBehindMs }: Overview,
+  rates: Rates | undefined,
+): ComponentChild {
   const tone: Tone = clientsRefusing > 0 ? "problem" : clients === 0 || clientsBehind > 0 ? "note" : "ok";
   if (clients === 0) return station(words.clients, linkTo("clients"), tone, words.nobody);
   const state = clientsRefusing > 0 ? words.refusing : clientsBehind > 0 ? words.behind : words.upToDate;
@@ -152,11 +181,21 @@ function clientsStation({ clients, clientsBehind, clientsRefusing }: Overview): 
       pair(clients - clientsBehind, words.upToDate),
       pair(clientsBehind, words.behind),
       pair(clientsRefusing, words.refusing),
+      pair(rateText(rates?.pushes), words.pushRate),
+      pair(rates?.ackMs === undefined ? "–" : duration(rates.ackMs), words.ackTime),
+      furthestBehindMs === null ? undefined : pair(duration(furthestBehindMs), words.furthestBehind),
     ),
   );
 }
 
-function pair(value: number, label: string): ComponentChild {
+/** A rate in a second; small ones with their tenths. */
+function rateText(rate: number | undefined): string {
+  return rate === undefined
+    ? "–"
+    : rate.toLocaleString(undefined, { maximumFractionDigits: rate < 10 ? 1 : 0 });
+}
+
+function pair(value: number | string, label: string): ComponentChild {
   return h("div", {}, h("dd", {}, value.toLocaleString()), h("dt", {}, label));
 }
 

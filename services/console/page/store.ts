@@ -2,6 +2,7 @@ import type { ServicePage, ServiceRow } from "../../../shared/api/services.ts";
 import type { Overview } from "../../../shared/api/state.ts";
 import { apiUrl, ask, headers, NoAnswer } from "./api.ts";
 import { EventParser } from "../../../shared/api/event-parser.ts";
+import { RateMeter } from "./rates.ts";
 import type { ServerEvent } from "../../../shared/api/event-parser.ts";
 
 /** How the connection is. */
@@ -19,8 +20,7 @@ export interface Known {
   needsToken: boolean;
   /** When a row changed last, in milliseconds of `performance.now()`. */
   readonly changedAt: Map<string, number>;
-  /** When each change of the last minute came. */
-  changes: number[];
+  readonly rates: RateMeter;
   /** Grows with each event. */
   revision: number;
 }
@@ -33,7 +33,7 @@ export const known: Known = {
   live: "connecting",
   needsToken: false,
   changedAt: new Map(),
-  changes: [],
+  rates: new RateMeter(),
   revision: 0,
 };
 
@@ -113,10 +113,15 @@ function take({ event, id, data }: ServerEvent): void {
       takeChanges(JSON.parse(data));
       break;
     case "overview":
-      known.overview = JSON.parse(data);
+      takeOverview(JSON.parse(data));
       break;
   }
   changed();
+}
+
+function takeOverview(overview: Overview): void {
+  known.overview = overview;
+  known.rates.push(overview.totals, performance.now());
 }
 
 function takeChanges(
@@ -127,13 +132,8 @@ function takeChanges(
   for (const row of rows) {
     known.services.set(row.name, row);
     known.changedAt.set(row.name, now);
-    known.changes.push(now);
   }
-  for (const name of gone) {
-    known.services.delete(name);
-    known.changes.push(now);
-  }
-  known.changes = known.changes.filter((at) => at > now - 60_000);
+  for (const name of gone) known.services.delete(name);
   for (const [name, at] of known.changedAt) if (at < now - 5_000) known.changedAt.delete(name);
 }
 

@@ -1,3 +1,10 @@
+/** A time that has passed, as people say it. */
+export function duration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 100_000) return `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
+  return ms < 6_000_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`;
+}
+
 /** All words of the console: another language is another file like this one. */
 export const texts = {
   product: "meshregistry",
@@ -52,7 +59,14 @@ export const texts = {
     waiting: "waits for sources",
     services: "services",
     endpoints: "endpoints",
-    changes: "changes a minute",
+    reading: "reads the stream from its beginning",
+    readRate: "messages a second",
+    changeRate: "changes a second",
+    pushRate: "responses a second",
+    ackTime: "from change to ACK",
+    furthestBehind: "the furthest behind",
+    readAgo: (seconds: number) => `read ${duration(seconds * 1000)} ago`,
+    neverRead: "never read",
     resources: "resources",
     unsettled: (names: readonly string[]) => `still publishing: ${names.join(", ")}`,
     unsettledHelp:
@@ -194,12 +208,17 @@ export const texts = {
   clients: {
     title: "Clients",
     none: "No client is connected. `meshctl config-sources` prints what istiod needs.",
-    columns: ["Client", "Address", "Dialect", "Connected", "State", "Pushes", "Last refusal"],
+    columns: ["Client", "Address", "Dialect", "Connected", "State", "Behind", "Pushes", "Last refusal"],
+    lag: (changes: number | null, ms: number) =>
+      `${
+        changes === null ? "everything" : changes === 1 ? "1 change" : `${changes.toLocaleString()} changes`
+      }, for ${duration(ms)}`,
     upToDate: "up to date",
     behind: "behind",
-    waiting: (ms: number) => `waits for its ACK since ${ms} ms`,
+    waiting: (ms: number) => `waits for its ACK since ${duration(ms)}`,
     polls: "polls",
     refuses: (count: number) => `refuses ${count}`,
+    refusesLast: "refuses its last response",
   },
   problems: {
     title: "Problems",
