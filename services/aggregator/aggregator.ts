@@ -11,6 +11,7 @@ import { MeshError } from "../../shared/runtime/errors.ts";
 import type { HttpServer } from "../../shared/runtime/http-server.ts";
 import { httpCertificate, serveHttp } from "../../shared/runtime/http-server.ts";
 import type { ServiceContext } from "../../shared/runtime/run-service.ts";
+import type { Tracing } from "../../shared/telemetry/tracing.ts";
 import { ResourceCache } from "./catalogue/cache.ts";
 import { ConflictLog } from "./conflicts/conflict-log.ts";
 import { registerConflictMetrics } from "./conflicts/conflict-metrics.ts";
@@ -32,6 +33,7 @@ import { warnOfMissing, watchForeign } from "./sources/source-warnings.ts";
 import { openAddressKeeper } from "./virtual-addresses/open-address-keeper.ts";
 import type { ClientStream } from "./xds/client-stream.ts";
 import { rememberedShards, ServedShards } from "./xds/served-shards.ts";
+import { PushTraces } from "./xds/push-traces.ts";
 import { XdsServer } from "./xds/xds-server.ts";
 
 export interface AggregatorOptions {
@@ -43,6 +45,8 @@ export interface AggregatorOptions {
   /** The bucket of the collectors' leases: the very one of the collectors, where the entry log is embedded. */
   readonly collectors: Bucket;
   readonly metrics: Registry;
+  /** Records what becomes of changes; absent: nothing does. */
+  readonly tracing?: Tracing | undefined;
   /** The registries that have a collector: a configured source of another one would never be read. */
   readonly registries?: ReadonlySet<string>;
   /** Further routes under `/meshregistry`, of collectors in the same process. */
@@ -101,6 +105,7 @@ export async function startAggregator(
     log,
   };
   const state = stateOptions.folder === "" ? undefined : new StateStore(stateOptions);
+  const traces = options.tracing && new PushTraces(options.tracing);
   // The port is known later, and asked for later.
   let httpUrl = `http://${config.http.address}`;
   const ingest = new StreamIngest({
@@ -112,6 +117,7 @@ export async function startAggregator(
     metrics,
     addresses,
     earlier: state,
+    traces,
     releaseHint: (registry) => `curl -X POST ${httpUrl}/meshregistry/collectors/${registry}/held/release`,
   });
   const collectors = new CollectorWatch({
@@ -138,6 +144,7 @@ export async function startAggregator(
       protocol: { ...config.xds, ...config.mcp },
       log,
       metrics,
+      traces,
     }),
   );
   const pollings: LongPollingServer[] = [];

@@ -4,6 +4,9 @@ import {
   openFactsLog,
   openSharedEntryLog,
 } from "../../shared/entry-log/open-entry-log.ts";
+import { memberName } from "../../shared/collector/member-name.ts";
+import { openTracing } from "../../shared/telemetry/tracing.ts";
+import { programVersion } from "../../shared/runtime/version.ts";
 import { runService } from "../../shared/runtime/run-service.ts";
 import { createMetrics, logWarnings, readServiceOptions } from "../../shared/runtime/service-options.ts";
 import { startAggregator } from "./aggregator.ts";
@@ -26,8 +29,15 @@ export async function main(args: readonly string[]): Promise<number> {
     const factsLog = wantsPodFacts(config)
       ? context.use(await openFactsLog(config, "aggregator", context.log))
       : undefined;
+    const tracing = await openTracing(config, {
+      service: "aggregator",
+      version: programVersion(),
+      instance: memberName(environment.podName),
+      log: context.log,
+    });
+    if (tracing !== undefined) context.use(tracing);
     const aggregator = await startAggregator(
-      { config, environment, entryLog, factsLog, collectors, metrics: createMetrics() },
+      { config, environment, entryLog, factsLog, collectors, tracing, metrics: createMetrics() },
       context,
     );
     context.log.info({ xds: aggregator.xdsAddress, http: aggregator.http.url }, "listening");

@@ -13,6 +13,7 @@ import {
 } from "../../shared/entry-log/open-entry-log.ts";
 import { helpText, parseCommandLine } from "../../shared/runtime/command-line.ts";
 import type { OptionSpec } from "../../shared/runtime/command-line.ts";
+import { openTracing } from "../../shared/telemetry/tracing.ts";
 import { errorText, isMeshError, MeshError } from "../../shared/runtime/errors.ts";
 import { maskUrls } from "../../shared/runtime/mask.ts";
 import type { Logger } from "../../shared/runtime/log.ts";
@@ -105,6 +106,14 @@ async function run(given: LoadedConfig | DemoName, listen: Listen, context: Serv
     : undefined;
   work.push(...knowing?.work ?? []);
   let httpUrl: string | undefined;
+  const version = programVersion();
+  const tracing = await openTracing(config, {
+    service: "meshregistry",
+    version,
+    instance: member,
+    log: context.log,
+  });
+  if (tracing !== undefined) context.use(tracing);
   const collectors: CollectorEnvironment = {
     config,
     environment,
@@ -113,7 +122,8 @@ async function run(given: LoadedConfig | DemoName, listen: Listen, context: Serv
     metrics,
     member,
     facts: knowing?.facts,
-    version: programVersion(),
+    version,
+    tracing,
     httpUrl: () => httpUrl,
   };
   context.use(collectors.bucket.bucket);
@@ -132,6 +142,7 @@ async function run(given: LoadedConfig | DemoName, listen: Listen, context: Serv
       factsLog: knowing?.factsLog,
       collectors: collectors.bucket,
       metrics,
+      tracing,
       registries: new Set(Object.keys(registries)),
       moreRoutes: routes,
     },

@@ -4,6 +4,7 @@ import { handOver, manifestBytes } from "../model/manifest-bytes.ts";
 import { MeshError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/log.ts";
 import { Turns } from "../runtime/turns.ts";
+import type { ChangeTraces } from "./change-traces.ts";
 import type { Change } from "./publish-change.ts";
 import { SummaryCounts } from "./publish-summary.ts";
 import { emptied, manifestHash, readManifest } from "./published-entry.ts";
@@ -33,6 +34,8 @@ export interface ChangeSenderOptions {
   readonly state: PublishedState;
   /** What a held resource had when its hold began; undefined if it isn't held. */
   readonly heldContent: (subject: string) => Manifest | undefined;
+  /** Absent: changes aren't traced. */
+  readonly traces?: ChangeTraces | undefined;
   readonly log: Logger;
 }
 
@@ -58,7 +61,7 @@ export class ChangeSender {
     { fence, resets }: PublishBasis,
     signal: AbortSignal,
   ): Promise<Sent> {
-    const { entryLog, member, state, log } = this.#options;
+    const { entryLog, member, state, traces, log } = this.#options;
     const counts = new SummaryCounts();
     const refused = new Set<Unit>();
     const turns = new Turns();
@@ -70,9 +73,11 @@ export class ChangeSender {
         fenced = true;
         break;
       }
-      const records = batch.map(({ subject, unit, data }): LogRecord => {
+      const spans = batch.map(({ subject, unit }) => traces?.publishing(unit, subject));
+      const records = batch.map(({ subject, unit, data }, index): LogRecord => {
         const created = data === null ? state.entries.get(subject)?.creationTimestamp : undefined;
-        return { subject, data, fence, provenance: { unit, member, created } };
+        const traceparent = spans[index]?.traceparent;
+        return { subject, data, fence, provenance: { unit, member, created, traceparent } };
       });
       const results = await entryLog.publish(records, signal);
       if (state.resets !== resets) {
@@ -82,6 +87,7 @@ export class ChangeSender {
       for (const [index, change] of batch.entries()) {
         const result = results[index];
         if (result === undefined) continue;
+        spans[index]?.end(result.status === "stored" ? undefined : result.status);
         const outcome = this.#settle(change, result);
         if (outcome === "stored") counts.add(change);
         else if (outcome === "fenced") fenced = true;

@@ -13,6 +13,7 @@ import { createMetrics, logWarnings, readServiceOptions } from "../runtime/servi
 import { programVersion } from "../runtime/version.ts";
 import { collectorRoutes } from "./collector-api.ts";
 import type { RegistryKind } from "./registry.ts";
+import { openTracing } from "../telemetry/tracing.ts";
 import { SourceCollector } from "./source-collector.ts";
 import type { CollectorEnvironment } from "./source-collector.ts";
 import { memberName } from "./member-name.ts";
@@ -167,7 +168,9 @@ export async function collectorMain<Source>(
     const facts = following?.facts;
     const version = programVersion();
     let httpUrl: string | undefined;
-    const collecting = { config, environment, entryLog, bucket, metrics, member, version, facts };
+    const tracing = await openTracing(config, { service: kind.service, version, instance: member, log });
+    if (tracing !== undefined) context.use(tracing);
+    const collecting = { config, environment, entryLog, bucket, metrics, member, version, facts, tracing };
     const running: RunningCollectors[] = [];
     for (const each of kinds) {
       running.push(await startCollectors(each, { ...collecting, httpUrl: () => httpUrl }, context, only));

@@ -38,7 +38,7 @@ export class Comparison {
 
   /** Carries out one comparison; where a read or a new term disturbs it, the plan is asked for another one. */
   async compare(step: PlanStep, signal: AbortSignal): Promise<void> {
-    const { view, share, publisher, facts, plan: publishPlan, progress, records, vet } = this.#parts;
+    const { view, share, publisher, facts, plan: publishPlan, progress, records, traces, vet } = this.#parts;
     const { term } = share;
     // What was converted ahead has reported already.
     if (this.#hasCompared) records.forget("conversion");
@@ -81,6 +81,7 @@ export class Comparison {
     if (sidecars === undefined) return;
     this.#logSummary({ ...published.summary, ...sidecars }, term?.id);
     progress.compared(term, hasReadAll);
+    traces?.doneAll();
     share.announce();
   }
 

@@ -101,7 +101,7 @@ export class PublishLoop {
    * goes back to the plan.
    */
   async #publishUnits(step: NamedChanges, signal: AbortSignal): Promise<void> {
-    const { view, facts, plan, publisher, share: { term }, vet } = this.#parts;
+    const { view, facts, plan, publisher, share: { term }, traces, vet } = this.#parts;
     const outdatings = this.#outdatings;
     const turns = new Turns();
     const waiting = new Set(step.units);
@@ -116,8 +116,12 @@ export class PublishLoop {
       // It has changed again since, and is due at its own time.
       if (plan.isQueued(unit)) continue;
       view.observe(unit);
-      if (!isReadHere(this.#parts, unit)) continue;
-      const manifests = vet(unit, view.convert(unit));
+      if (!isReadHere(this.#parts, unit)) {
+        traces?.done([unit]);
+        continue;
+      }
+      const convert = () => vet(unit, view.convert(unit));
+      const manifests = traces === undefined ? convert() : traces.convert(unit, convert);
       const waitMs = facts?.waitMs(unit, performance.now()) ?? 0;
       if (waitMs > 0) {
         plan.later([unit], performance.now() + waitMs);
@@ -131,6 +135,7 @@ export class PublishLoop {
     else plan.later(waiting, performance.now());
     const published = await publisher.publishUnits(converted, view.keepsLastEndpoints, signal, turns);
     settleStep(this.#parts, step, step.units, published);
+    if (!published.fenced) traces?.done(converted.keys());
   }
 
   /** True while a missing instance is no evidence. */

@@ -8,6 +8,8 @@ import type { FactsFollower } from "../facts/facts-follower.ts";
 import { sourceFilter } from "../model/subject.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { ServiceContext } from "../runtime/run-service.ts";
+import type { Tracing } from "../telemetry/tracing.ts";
+import { ChangeTraces } from "./change-traces.ts";
 import { CollectorMetrics } from "./collector-metrics.ts";
 import { ForwardingSink } from "./forwarding-sink.ts";
 import { InvalidRecords } from "./invalid-records.ts";
@@ -44,6 +46,8 @@ export interface CollectorEnvironment {
   readonly version: string;
   /** What is known of pods; undefined: none are read. */
   readonly facts?: FactsFollower | undefined;
+  /** Records what becomes of changes; absent: nothing does. */
+  readonly tracing?: Tracing | undefined;
   /** Where this process serves HTTP, for the hints in its log; undefined before it does. */
   readonly httpUrl: () => string | undefined;
 }
@@ -71,6 +75,8 @@ export class SourceCollector {
   readonly #facts: FactJoin | undefined;
   readonly #work = new WorkSignal();
   readonly #progress = new TermProgress();
+  /** Undefined: changes aren't traced. */
+  readonly #traces: ChangeTraces | undefined;
   readonly #loop: PublishLoop;
   readonly #follower: StreamFollower;
   /** Serves operators' questions. */
@@ -86,7 +92,7 @@ export class SourceCollector {
       readonly facts: FactJoin | undefined;
       readonly dryRun: DryRun | undefined;
     },
-    { config, entryLog, bucket, member, version, httpUrl }: CollectorEnvironment,
+    { config, entryLog, bucket, member, version, tracing, httpUrl }: CollectorEnvironment,
     log: Logger,
   ) {
     if (parts.view.shareReader !== undefined && parts.view.sidecars !== undefined) {
@@ -102,6 +108,7 @@ export class SourceCollector {
     this.#metrics = parts.metrics;
     this.#facts = parts.facts;
     this.#state = new PublishedState(member);
+    this.#traces = tracing && new ChangeTraces(tracing, kind.name, source);
     const vetting = new Vetting(config.profile, this.records);
     const { maxShrinkPercent, minEndpoints, holdTime } = config.guard;
     const guard = { maxShrinkPercent, minEndpoints, holdTimeMs: holdTime };
@@ -126,6 +133,7 @@ export class SourceCollector {
       guard,
       keepEmptyMs: config.retention.emptyServices,
       deletesGone: this.view.deletesGone,
+      traces: this.#traces,
       httpUrl,
       log,
     });
@@ -138,6 +146,7 @@ export class SourceCollector {
       publisher: this.publisher,
       plan: this.#plan,
       progress: this.#progress,
+      traces: this.#traces,
       work: this.#work,
       log,
     };
@@ -246,7 +255,9 @@ export class SourceCollector {
         const isEmpty = endpoints < 0 && this.view.isEmpty(unit);
         this.#plan.changed(unit, endpoints, isEmpty, isFirstRead, performance.now());
         this.#loop.comparison.changed(unit);
-        if (!isFirstRead) this.#work.call();
+        if (isFirstRead) return;
+        if (this.share.owns(unit)) this.#traces?.changed(unit);
+        this.#work.call();
       },
       readStarted: () => this.records.forget("reading"),
       readEnded: ({ seconds, error, differs }) => {

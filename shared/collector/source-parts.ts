@@ -1,5 +1,6 @@
 import type { FactJoin } from "../facts/fact-join.ts";
 import type { Logger } from "../runtime/log.ts";
+import type { ChangeTraces } from "./change-traces.ts";
 import type { CollectorMetrics } from "./collector-metrics.ts";
 import type { InvalidRecords } from "./invalid-records.ts";
 import type { Vet } from "./offers.ts";
@@ -25,6 +26,8 @@ export interface SourceParts {
   readonly publisher: SourcePublisher;
   readonly plan: PublishPlan;
   readonly progress: TermProgress;
+  /** Undefined: changes aren't traced. */
+  readonly traces: ChangeTraces | undefined;
   /** Wakes the loop that asks the plan. */
   readonly work: WorkSignal;
   readonly log: Logger;

@@ -5,6 +5,7 @@ import { createSyncMarker } from "../model/sync-marker.ts";
 import type { Logger } from "../runtime/log.ts";
 import { Turns } from "../runtime/turns.ts";
 import { ChangeSender } from "./change-sender.ts";
+import type { ChangeTraces } from "./change-traces.ts";
 import type { PublishBasis } from "./change-sender.ts";
 import { HeldLosses } from "./held-losses.ts";
 import type { WaitingLosses } from "./held-losses.ts";
@@ -34,6 +35,8 @@ export interface SourcePublisherOptions {
   readonly keepEmptyMs: number;
   /** What is gone is deleted at once, whatever its kind; see `RegistryView.deletesGone`. */
   readonly deletesGone?: boolean | undefined;
+  /** Absent: changes aren't traced. */
+  readonly traces?: ChangeTraces | undefined;
   /** Where this process serves HTTP, for the hints in its log. */
   readonly httpUrl: () => string | undefined;
   readonly log: Logger;
@@ -77,9 +80,9 @@ export class SourcePublisher {
   constructor(options: SourcePublisherOptions) {
     this.#options = options;
     this.#losses = new HeldLosses(options);
-    const { entryLog, share: { member }, state, log } = options;
+    const { entryLog, share: { member }, state, traces, log } = options;
     const heldContent = (subject: string) => this.#losses.contentOf(subject);
-    this.#sender = new ChangeSender({ entryLog, member, state, heldContent, log });
+    this.#sender = new ChangeSender({ entryLog, member, state, heldContent, traces, log });
   }
 
   /** Subjects whose losses are held back, with the milliseconds that they have been held. */

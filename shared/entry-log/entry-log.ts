@@ -85,6 +85,8 @@ export interface Provenance {
   readonly member: string;
   /** On a tombstone: the time of creation (RFC 3339) of what was deleted, which it gets again if it comes back. */
   readonly created?: string | undefined;
+  /** The context of the trace that the message belongs to (W3C Trace Context), where changes are traced. */
+  readonly traceparent?: string | undefined;
 }
 
 export type PublishResult =

@@ -117,8 +117,8 @@ export const collectorFaults: readonly Mutation[] = [
   {
     what: "publishes carry no fence",
     file: sender,
-    find: "{ subject, data, fence, provenance: { unit, member, created } }",
-    replace: "{ subject, data, provenance: { unit, member, created } }",
+    find: "{ subject, data, fence, provenance: { unit, member, created, traceparent } }",
+    replace: "{ subject, data, provenance: { unit, member, created, traceparent } }",
   },
   {
     what: "a service that comes back is a new one",
@@ -291,9 +291,9 @@ export const collectorFaults: readonly Mutation[] = [
   {
     what: "each batch takes the fence of its own moment",
     file: sender,
-    find: "{ subject, data, fence, provenance: { unit, member, created } }",
+    find: "{ subject, data, fence, provenance: { unit, member, created, traceparent } }",
     replace:
-      "{ subject, data, fence: state.term && { ...fence, sequence: state.term.sequence }, provenance: { unit, member, created } }",
+      "{ subject, data, fence: state.term && { ...fence, sequence: state.term.sequence }, provenance: { unit, member, created, traceparent } }",
   },
   {
     what: "places on a stream that is gone are taken for places on the next one",

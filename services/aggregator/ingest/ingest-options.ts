@@ -6,6 +6,7 @@ import type { ResourceCache } from "../catalogue/cache.ts";
 import type { AggregatorMetrics } from "../metrics.ts";
 import type { AggregatorState, StateHeader } from "../state/state-file.ts";
 import type { AddressKeeper } from "../virtual-addresses/address-keeper.ts";
+import type { PushTraces } from "../xds/push-traces.ts";
 import type { SyncGate } from "./sync-gate.ts";
 
 /** What an ingest works with. */
@@ -21,6 +22,8 @@ export interface IngestOptions {
   readonly addresses?: { readonly keeper: AddressKeeper; readonly addressed: Addressed } | undefined;
   /** The state on disk, if one is kept. */
   readonly earlier?: EarlierState | undefined;
+  /** Absent: changes aren't traced. */
+  readonly traces?: PushTraces | undefined;
   /** How a person lets go what is held of a registry, for the log. */
   readonly releaseHint?: (registry: string) => string;
   /** A monotonic clock, in milliseconds. */

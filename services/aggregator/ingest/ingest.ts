@@ -248,12 +248,28 @@ export class StreamIngest {
       case "caught-up":
         return await this.#caughtUp(event.sequence, reader);
       case "put":
-        return await this.#put(event.subject, event.sequence, event.data, reader);
+        return await this.#traced(
+          event,
+          () => this.#put(event.subject, event.sequence, event.data, reader),
+        );
       case "delete":
-        return this.#delete(event.subject, event.sequence);
+        return await this.#traced(event, () => this.#delete(event.subject, event.sequence));
       case "unusable":
         return this.#unusable(event.subject, event.sequence, event.reason);
     }
+  }
+
+  /** Takes in a message that may carry a trace's context. What is read at the start has been traced before. */
+  async #traced(
+    { subject, provenance }: Extract<LogEvent, { type: "put" | "delete" }>,
+    work: () => void | Promise<void>,
+  ): Promise<void> {
+    const { traces, gate } = this.#options;
+    const traceparent = provenance?.traceparent;
+    if (traces === undefined || traceparent === undefined || !gate.open) return await work();
+    const kind = decodeSubject(subject)?.kind;
+    if (kind === undefined || !isResourceKind(kind)) return await work();
+    await traces.ingest(kind, subject, traceparent, work);
   }
 
   async #reset(streamId: string, reason: string, reader: Reader): Promise<void> {

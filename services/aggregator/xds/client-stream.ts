@@ -20,6 +20,7 @@ import type { DialectContext, DialectSession, Outgoing } from "./dialects.ts";
 import { filtersOf, viewOf } from "./listener.ts";
 import type { ClientFilters, ListenerProfile } from "./listener.ts";
 import type { Dialect, TypeStatus } from "./protocol.ts";
+import type { ClientTraces } from "./push-traces.ts";
 import { checkEncoded, checkRequest, refuseAbove, requestLimits } from "./request-limits.ts";
 import { deltaKindOf } from "./type-urls.ts";
 
@@ -33,6 +34,8 @@ export interface ClientStreamContext {
   readonly drop: (reason: string) => void;
   readonly log: Logger;
   readonly metrics: AggregatorMetrics;
+  /** Absent: changes aren't traced. */
+  readonly traces?: ClientTraces | undefined;
   /** A client that leaves a response unacknowledged for longer is dropped; 0: never. */
   readonly ackTimeoutMs: number;
   /** The number of the last change of a kind. */
@@ -149,6 +152,7 @@ export class ClientStream {
   onChange(changed: ReadonlyMap<ResourceKind, number> = noChanges): void {
     if (this.#opened === undefined) return;
     for (const [kind, atMs] of changed) this.lag.changed(kind, atMs);
+    this.#context.traces?.changed();
     this.#sendAll(this.#opened.session.onChange(this.#view));
   }
 
@@ -192,6 +196,7 @@ export class ClientStream {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    this.#context.traces?.close();
   }
 
   #openStream(first: Uint8Array): Opened {
@@ -210,7 +215,7 @@ export class ClientStream {
         errorDetail.message = errorDetail.message.slice(0, requestLimits.errorChars);
         this.#reportNack(typeUrl, responseNonce, errorDetail.message);
       }
-      if (errorDetail === undefined) this.#time(session, typeUrl, responseNonce);
+      this.#time(session, typeUrl, responseNonce, errorDetail?.message);
       const toSend = session.onRequest(request, this.#view);
       if (errorDetail !== undefined) this.#noteRefusal(session, typeUrl, errorDetail.message);
       return toSend;
@@ -233,7 +238,7 @@ export class ClientStream {
         errorDetail.message = errorDetail.message.slice(0, requestLimits.errorChars);
         this.#reportNack(typeUrl, responseNonce, errorDetail.message);
       }
-      if (errorDetail === undefined) this.#time(session, typeUrl, responseNonce);
+      this.#time(session, typeUrl, responseNonce, errorDetail?.message);
       const toSend = session.onRequest(request, this.#view);
       if (errorDetail !== undefined) this.#noteRefusal(session, typeUrl, errorDetail.message);
       return toSend;
@@ -271,16 +276,23 @@ export class ClientStream {
     onShardClient(this, listener.shard.index);
   }
 
-  /** Tells the metrics how long a change took that a request is about to acknowledge. */
-  #time(session: DialectSession<unknown>, typeUrl: string, nonce: string): void {
+  /** Tells the metrics how long a change took that a request is about to acknowledge, unless it refuses it. */
+  #time(
+    session: DialectSession<unknown>,
+    typeUrl: string,
+    nonce: string,
+    error: string | undefined,
+  ): void {
     const type = session.types.get(typeUrl);
     if (type?.kind === undefined || !type.inFlight || type.sentNonce !== nonce) return;
+    this.#context.traces?.answered(type.kind, error);
+    if (error !== undefined) return;
     const tookMs = this.lag.acknowledged(type.kind, performance.now());
     if (tookMs !== undefined) this.#context.metrics.acknowledged(session.dialect, tookMs);
   }
 
   #sendAll(toSend: readonly Outgoing[]): void {
-    const { send, metrics, log } = this.#context;
+    const { send, metrics, traces, log } = this.#context;
     const session = this.#opened?.session;
     if (session === undefined || this.#isClosed) return;
     for (const { typeUrl, kind, nonce, message, resources, removed } of toSend) {
@@ -289,7 +301,15 @@ export class ClientStream {
       const before = this.traffic(typeUrl);
       this.#traffic.set(typeUrl, { pushes: before.pushes + 1, bytes: before.bytes + bytes });
       metrics.pushed(kind, session.dialect, bytes);
-      if (kind !== undefined) this.lag.sent(kind, this.#context.head(kind));
+      if (kind !== undefined) {
+        this.lag.sent(kind, this.#context.head(kind));
+        traces?.sent(kind, {
+          "meshregistry.client": this.#nodeId,
+          "meshregistry.nonce": nonce,
+          resources,
+          removed,
+        });
+      }
       log.debug({ client: this.#nodeId, typeUrl, nonce, resources, removed, bytes }, "sent");
     }
     if (session.lost !== undefined) return this.#drop("too-far-behind", session.lost);
@@ -301,7 +321,10 @@ export class ClientStream {
     clearTimeout(this.#timer);
     const waits = [session.waitMs(this.#view), this.#ackWaitMs()].filter((wait) => wait !== undefined);
     const isWaiting = waits.length > 0 || session.types.values().some(({ inFlight }) => inFlight);
-    if (!isWaiting) this.lag.settled();
+    if (!isWaiting) {
+      this.lag.settled();
+      this.#context.traces?.settled();
+    }
     if (waits.length === 0) return;
     this.#timer = setTimeout(() => {
       if (this.#ackWaitMs() === 0) this.#giveUp();

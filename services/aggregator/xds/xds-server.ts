@@ -18,6 +18,7 @@ import type { SyncGate } from "../ingest/sync-gate.ts";
 import { ClientStream } from "./client-stream.ts";
 import type { DialectContext } from "./dialects.ts";
 import type { ListenerOptions, ListenerProfile } from "./listener.ts";
+import type { PushTraces } from "./push-traces.ts";
 import { ResponseBuilder } from "./response-builder.ts";
 import { ShardGroups } from "./shard-groups.ts";
 
@@ -58,6 +59,8 @@ export interface XdsServerOptions {
   readonly metrics: AggregatorMetrics;
   /** What differs from {@link defaultProtocolSettings}. */
   readonly protocol?: Partial<ProtocolSettings>;
+  /** Absent: changes aren't traced. */
+  readonly traces?: PushTraces | undefined;
   /** Further methods on every listener: health, reflection. */
   readonly moreMethods?: GrpcMethods;
 }
@@ -221,7 +224,7 @@ export class XdsServer implements AsyncDisposable {
   }
 
   #accept(call: GrpcCall, method: "stream" | "delta", listener: ListenerProfile): CallHandler {
-    const { cache, log, metrics } = this.#options;
+    const { cache, log, metrics, traces } = this.#options;
     const client = new ClientStream(++this.#lastId, call.peer, method, {
       dialects: this.#dialects,
       listener,
@@ -229,6 +232,7 @@ export class XdsServer implements AsyncDisposable {
       drop: (reason) => call.drop(GrpcStatus.unavailable, reason),
       log,
       metrics,
+      traces: traces?.client(),
       ackTimeoutMs: this.#protocol.ackTimeout,
       head: (kind) => cache.head(kind),
       onShardClient: (shardClient, index) => this.#shards.join(shardClient, index),

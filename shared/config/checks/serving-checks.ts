@@ -14,7 +14,9 @@ const istiosRange = new BlockList();
 istiosRange.addSubnet("240.240.0.0", 16);
 
 /** What the serving side can't work with: shards, TLS files, address ranges, times. */
-export function checkServing({ http, istiod, mcp, xds, virtualAddresses, state }: Config): Contradiction[] {
+export function checkServing(
+  { http, istiod, mcp, tracing, xds, virtualAddresses, state }: Config,
+): Contradiction[] {
   const found: Contradiction[] = [];
   const add = (path: KeyPath, message: string) => found.push(always(path, message));
   if (xds.shards < 1 || xds.shards > maxShards) {
@@ -60,6 +62,10 @@ export function checkServing({ http, istiod, mcp, xds, virtualAddresses, state }
       const path = ["istiod", "debug", index];
       add(path, unexpected("an address such as http://istiod.istio-system:15014", address, path));
     }
+  }
+  if (tracing.endpoint !== "" && URL.parse(tracing.endpoint)?.protocol.startsWith("http") !== true) {
+    const path = ["tracing", "endpoint"];
+    add(path, unexpected("an address such as http://otel-collector:4318", tracing.endpoint, path));
   }
   for (const [index, { address }] of xds.listeners.entries()) {
     const path = ["xds", "listeners", index, "address"];

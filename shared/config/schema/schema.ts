@@ -79,6 +79,16 @@ const Nats = section({
   replicas: uint32(1).describe("Replicas of the stream, 1 to 5"),
 });
 
+const Tracing = section({
+  enabled: flag().describe(
+    "Record each change from the registry to istiod's acknowledgement for OpenTelemetry, and send it over OTLP/HTTP",
+  ),
+  endpoint: text().describe(
+    "Where to, such as `http://otel-collector:4318`; empty: as `OTEL_EXPORTER_OTLP_ENDPOINT` says, or `http://localhost:4318`",
+  ),
+  sampleRatio: z.number().min(0).max(1).default(1).describe("Share of the changes that are recorded"),
+});
+
 const Istiod = section({
   debug: texts().describe(
     "Addresses of istiods' debug APIs, such as `http://istiod.istio-system:15014`: a trace asks each what it has; empty: none",
@@ -231,6 +241,7 @@ export const ConfigSchema = section({
   }).prefault({}).describe("Pushes to istiod"),
   xds: Xds.prefault({}).describe("How istiod is served"),
   istiod: Istiod.prefault({}).describe("What istiods say of themselves"),
+  tracing: Tracing.prefault({}).describe("Traces for OpenTelemetry"),
   virtualAddresses: VirtualAddresses.prefault({}).describe(
     "Addresses for hosts that Istio can't tell apart by name",
   ),

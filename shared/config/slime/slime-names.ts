@@ -36,6 +36,7 @@ export const ownKeys: ReadonlySet<string> = new Set([
   "retention",
   "state",
   "istiod",
+  "tracing",
   "virtualAddresses",
   "history",
   "xds",

@@ -58,6 +58,7 @@ const defaultTombstoneTtlMs = 24 * 3_600_000;
  *   With `Nats-Expected-Last-Subject-Sequence-Subject` that knowledge is about another subject, the fence.
  * - `Mesh-Unit`, `Mesh-Member`: where the entry comes from, see `Provenance`, written like a name in a subject.
  * - `Nats-Batch-Id`, `-Sequence`, `-Commit`: the entry was stored in one step with others that have the same fence.
+ * - `traceparent`: the context of a trace (W3C Trace Context), where changes are traced.
  * - **Tombstone**: `Mesh-Operation: delete` and an empty body: the resource is gone. `Mesh-Created` (milliseconds since
  *   1970) is its time of creation, which it gets again if it comes back. `Nats-TTL` (24 h) removes the tombstone itself; a reader that was away for longer starts over.
  * - **Large entry** (from 128 KiB on): `Mesh-Encoding: gzip`, the body is the compressed manifest.

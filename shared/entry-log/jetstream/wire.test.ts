@@ -39,6 +39,18 @@ test("no more than that is joined from parts", () => {
   expect(parseParts(formatParts({ ...reference, bytes: maxEntryBytes + 1 }))).toBeUndefined();
 });
 
+test("the context of a trace travels in a header that isn't there without one", () => {
+  const provenance = { unit: "com.acme.Order", member: "m" };
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const headers = createHeaders();
+  setProvenance(headers, { ...provenance, traceparent });
+  expect(headers.get("traceparent")).toBe(traceparent);
+  expect(provenanceIn(headers)).toEqual({ ...provenance, traceparent });
+  const without = createHeaders();
+  setProvenance(without, { ...provenance, traceparent: undefined });
+  expect([...without.keys()]).toEqual([wireHeaders.unit, wireHeaders.member]);
+});
+
 test("a time of creation travels to the millisecond, and what is none counts as not said", () => {
   const unit = "com.acme.Order";
   const given = (created: string | undefined, header?: string) => {

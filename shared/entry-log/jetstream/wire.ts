@@ -33,14 +33,17 @@ export const wireHeaders = {
   /** See {@link Provenance}; each written like a resource's name in a subject. */
   unit: "Mesh-Unit",
   member: "Mesh-Member",
+  /** W3C Trace Context; only where changes are traced. */
+  traceparent: "traceparent",
   /** On a tombstone, in milliseconds since 1970. */
   created: "Mesh-Created",
 } as const;
 
 /** Writes where a message comes from into its headers, which don't say so yet. */
-export function setProvenance(headers: MsgHdrs, { unit, member, created }: Provenance): void {
+export function setProvenance(headers: MsgHdrs, { unit, member, created, traceparent }: Provenance): void {
   headers.append(wireHeaders.unit, encodeName(unit));
   headers.append(wireHeaders.member, encodeName(member));
+  if (traceparent !== undefined) headers.append(wireHeaders.traceparent, traceparent);
   const createdMs = created === undefined ? Number.NaN : Date.parse(created);
   if (createdMs >= 0) headers.append(wireHeaders.created, String(createdMs));
 }
@@ -53,9 +56,13 @@ export function provenanceIn(headers: MsgHdrs | undefined): Provenance | undefin
   const decoded = { unit: decodeName(unit), member: decodeName(member) };
   if (decoded.unit === undefined || decoded.member === undefined) return undefined;
   const createdMs = headers.get(wireHeaders.created);
-  return /^\d{1,13}$/.test(createdMs)
-    ? { unit: decoded.unit, member: decoded.member, created: new Date(Number(createdMs)).toISOString() }
-    : { unit: decoded.unit, member: decoded.member };
+  const traceparent = headers.get(wireHeaders.traceparent);
+  return {
+    unit: decoded.unit,
+    member: decoded.member,
+    ...(/^\d{1,13}$/.test(createdMs) && { created: new Date(Number(createdMs)).toISOString() }),
+    ...(traceparent !== "" && { traceparent }),
+  };
 }
 
 /** The kind under which parts are stored, beside the entries of their source. No resource has it. */
