@@ -255,7 +255,11 @@ describe.skipIf(requireReal("nats-server").skip)("accounts of meshctl nats-accou
     // Answers that are to go where the collector may not write …
     const stolen = { reply: service("zookeeper", "forged") };
     connection.publish("$JS.API.STREAM.INFO.MESH_ENTRIES", "", stolen);
-    connection.publish("$JS.API.DIRECT.GET.MESH_ENTRIES", JSON.stringify({ seq: 1 }), stolen);
+    connection.publish(
+      "$JS.API.DIRECT.GET.MESH_ENTRIES",
+      JSON.stringify({ seq: 1, next_by_subj: ">" }),
+      stolen,
+    );
     // … consumers that are to deliver there …
     const own = "mesh.entries.*.eureka.>";
     const targets = [

@@ -96,7 +96,9 @@ describe.skipIf(requireReal("nats-server").skip)("the account of a site", () => 
     expect(await ask("$KV.MESH_ENTRIES_COLLECTORS.lease.eureka.default.forged")).toBe("refused");
     // Answers that are to go where the site may not write.
     connection.publish("$JS.API.STREAM.INFO.MESH_ENTRIES", "", { reply: foreign });
-    connection.publish("$JS.API.DIRECT.GET.MESH_ENTRIES", JSON.stringify({ seq: 1 }), { reply: foreign });
+    connection.publish("$JS.API.DIRECT.GET.MESH_ENTRIES", JSON.stringify({ seq: 1, next_by_subj: ">" }), {
+      reply: foreign,
+    });
     await connection.flush();
     expect(await ask(`mesh.entries.ServiceEntry.eureka.${siteName}.shop.own`, "{}")).toBe("done");
     expect(await stored()).toBe(before + 1);

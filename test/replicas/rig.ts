@@ -1,6 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { vi } from "vitest";
+import { z } from "zod";
 import { configOf } from "../../shared/entry-log/jetstream/config.ts";
 import { JetStreamEntryLog } from "../../shared/entry-log/jetstream/jetstream.ts";
 import { TcpProxy } from "../../shared/entry-log/jetstream/tcp-proxy-rig.ts";
@@ -23,6 +24,12 @@ import type { RecordedRegistry } from "./registries.ts";
 
 const log = createLogger("test");
 log.level = "silent";
+
+/** What a collector tells of itself. */
+const State = z.object({
+  member: z.string(),
+  term: z.object({ members: z.array(z.string()) }).nullable(),
+});
 
 /** A replica of a collector as a process of its own, with connections that can be cut. */
 export class Replica implements AsyncDisposable {
@@ -55,8 +62,16 @@ export class Replica implements AsyncDisposable {
 
   /** The name under which it shares the source, since its last start. */
   async member(): Promise<string> {
-    const state: { member: string } = JSON.parse(await this.service.get(this.#state));
-    return state.member;
+    return (await this.#ask()).member;
+  }
+
+  /** The replicas that share the source, as far as this one knows; none while it knows of no term. */
+  async termMembers(): Promise<readonly string[]> {
+    return (await this.#ask()).term?.members ?? [];
+  }
+
+  async #ask(): Promise<z.infer<typeof State>> {
+    return State.parse(JSON.parse(await this.service.get(this.#state)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

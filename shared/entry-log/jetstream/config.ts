@@ -43,12 +43,32 @@ export interface StreamFacts {
   readonly atMs: number;
 }
 
-/** The configuration of a stream that we create. */
+/** Streams that are created within one of these spans (milliseconds since 1970, in steps of so many) begin alike. */
+const spanMs = 1000;
+
+/**
+ * The first sequence of a stream that is created at that time (milliseconds since 1970): its second, in microseconds. A
+ * server counts from 1 otherwise, and then the sequences of a recreated stream repeat those of its predecessor: a
+ * replica that has missed the change would be taken for one that knows the new stream, and what it sends under its old
+ * term would be stored. No stream stores a message each microsecond for as long as it lives, so its successor begins
+ * above all of its sequences. The numbers stay exact (below 2^53) until the year 2255.
+ *
+ * Not finer: replicas that find a stream missing at the same time should ask for the same one. A cluster that elects a
+ * leader meanwhile may create it twice (2 of 102 elections that were forced), and recognizes that by an equal
+ * configuration.
+ */
+export function firstSequenceAt(nowMs: number): number {
+  return (nowMs - nowMs % spanMs) * 1000;
+}
+
+/** The configuration of a stream that we create; its first sequence is that of now. */
 export function configOf(
   { stream, root, replicas, description }: StreamOptions,
 ): Partial<StreamConfig> & { readonly name: string } {
   return {
     name: stream,
+    first_seq: firstSequenceAt(Date.now()),
+
     subjects: [`${root}.>`],
     description: `meshregistry: ${description ?? "the last state of every resource, and its changes"}`,
     storage: StorageType.File,

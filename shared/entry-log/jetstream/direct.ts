@@ -1,4 +1,5 @@
 import type { Msg, MsgHdrs, NatsConnection } from "@nats-io/transport-node";
+import type { StreamFacts } from "./config.ts";
 import type { NatsLink } from "./connection.ts";
 import { ReplyQueue } from "./queue.ts";
 import { pause } from "../../runtime/waiting.ts";
@@ -100,10 +101,10 @@ const allMs = 5000;
 export async function awaitReplicas(
   reader: DirectReader,
   connection: NatsConnection,
-  { replicas, lastSequence }: { readonly replicas: number; readonly lastSequence: number },
+  { replicas, messages, lastSequence }: Pick<StreamFacts, "replicas" | "messages" | "lastSequence">,
   signal: AbortSignal,
 ): Promise<void> {
-  if (replicas === 1 || lastSequence === 0) return;
+  if (replicas === 1 || messages === 0) return;
   let reached = -1;
   const startedAtMs = performance.now();
   let reachedAtMs = startedAtMs;

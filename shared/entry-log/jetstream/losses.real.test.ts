@@ -13,6 +13,7 @@ import {
   never,
   put,
   readTexts,
+  sequenceOf,
   startRig,
   stream,
   subject,
@@ -52,9 +53,10 @@ describe.skipIf(requireReal("nats-server").skip)("messages that nobody deleted a
     const content = many(100, "1");
     await log.publish(content, never);
     const follower = await followIt(log);
-    await eventually("looked at", () => log.status().detail.includes("last sequence 100"));
+    const last = await sequenceOf(rig, 100);
+    await eventually("looked at", () => log.status().detail.includes(`last sequence ${last}`));
     const resets = watchResets(log);
-    await (await managerOf(rig)).streams.purge(stream, { seq: 41 });
+    await (await managerOf(rig)).streams.purge(stream, { seq: await sequenceOf(rig, 41) });
     await eventually("told", () => resets.length > 0);
     await eventually("reset", () => follower.resets.length === 2 && follower.caughtUp);
     expect(resets[0]).toMatch(/lost at least 40 messages/);
@@ -73,7 +75,7 @@ describe.skipIf(requireReal("nats-server").skip)("messages that nobody deleted a
     const follower = await follow(log);
     const resets = watchResets(log);
     await log.publish(Array.from({ length: 40 }, (_, index) => put(`new-${index}`, "1")), never);
-    await (await managerOf(rig)).streams.purge(stream, { seq: 41 });
+    await (await managerOf(rig)).streams.purge(stream, { seq: await sequenceOf(rig, 41) });
     await eventually("told", () => resets.length > 0);
     await eventually("reset", () => follower.resets.length === 2 && follower.caughtUp);
     expect(follower.view.size).toBe(100);
@@ -140,8 +142,31 @@ describe.skipIf(requireReal("nats-server").skip)("messages that nobody deleted a
     const startedMs = performance.now();
     await eventually("two resets", () => resets.length > 1);
     expect(performance.now() - startedMs).toBeGreaterThan(4000);
-    expect((await manager.streams.info(stream)).state.last_seq).toBeLessThan(400);
+    expect((await manager.streams.info(stream)).state.last_seq).toBeLessThan(await sequenceOf(rig, 400));
     expect(follower.problems).toEqual([]);
+  });
+
+  test("a first sequence behind what is stored is a warning, and without it a restart takes nothing", async () => {
+    const rig = await startRig();
+    const log = await rig.open();
+    const follower = await follow(log);
+    await log.publish(many(10, "1"), never);
+    const manager = await managerOf(rig);
+    const { config } = await manager.streams.info(stream);
+    const set = async (first: number) => {
+      const changed = { ...config, first_seq: first };
+      await manager.streams.update(stream, changed);
+    };
+    await set(config.first_seq + 1000);
+    await eventually("a warning", () => log.status().detail.includes("set it to 0"));
+    await set(0);
+    await eventually("no warning", () => !log.status().detail.includes("set it to 0"));
+    await rig.server.kill();
+    await rig.server.restart();
+    await log.publish([put("after", "1")], never);
+    await eventually("all of them", () => follower.view.size === 11);
+    expect(Object.keys(await readTexts(log))).toHaveLength(11);
+    expect(follower.resets).toEqual(["first read"]);
   });
 
   test("max_age is a warning, and what it takes is noticed", async () => {

@@ -138,6 +138,12 @@ export async function readTexts(log: EntryLog): Promise<Record<string, string>> 
   return texts;
 }
 
+/** The sequence of the n-th message (1: the first) that the stream has ever stored. */
+export async function sequenceOf(rig: NatsRig, message: number): Promise<number> {
+  const { config } = await (await managerOf(rig)).streams.info(stream);
+  return config.first_seq + message - 1;
+}
+
 /** An administrator's view of JetStream. */
 export async function managerOf(rig: NatsRig): Promise<JetStreamManager> {
   return await jetstreamManager(await rig.connect(), { checkAPI: false });

@@ -12,6 +12,7 @@ import {
   never,
   put,
   readTexts,
+  sequenceOf,
   startRig,
   stream,
   subject,
@@ -209,7 +210,8 @@ describe.skipIf(requireReal("nats-server").skip)("streams that are not what they
     const follower = await follow(log);
     await log.publish(many(100, "1"), never);
     await eventually("all", () => follower.view.size === 100);
-    await eventually("looked at", () => log.status().detail.includes("last sequence 100"));
+    const last = await sequenceOf(rig, 100);
+    await eventually("looked at", () => log.status().detail.includes(`last sequence ${last}`));
     const resets = watchResets(log);
     await (await managerOf(rig)).streams.purge(stream);
     await expectRecovery(log, follower, resets, {});

@@ -1,5 +1,5 @@
 import { DiscardPolicy, RetentionPolicy, StorageType } from "@nats-io/jetstream";
-import type { StreamConfig } from "@nats-io/jetstream";
+import type { StreamConfig, StreamState } from "@nats-io/jetstream";
 
 /** The part of a stream's configuration on which the log's promises depend. */
 export type ReviewedSettings = Pick<
@@ -16,6 +16,7 @@ export type ReviewedSettings = Pick<
   | "max_msgs"
   | "max_msgs_per_subject"
   | "max_consumers"
+  | "first_seq"
   | "num_replicas"
   | "allow_direct"
   | "allow_msg_ttl"
@@ -31,13 +32,16 @@ export interface SettingsReview {
 }
 
 /**
- * Compares a stream's configuration with what the log's promises need. Refused is what keeps the log from working at
+ * Compares a stream's configuration with what the log's promises need, and with what is in the stream. Refused is what keeps the log from working at
  * all; what loses messages some day is a warning, because the loss is noticed and mended: the collectors publish again.
  */
-export function reviewSettings(config: ReviewedSettings): SettingsReview {
+export function reviewSettings(
+  config: ReviewedSettings,
+  state: Pick<StreamState, "first_seq" | "messages">,
+): SettingsReview {
   return {
     refusals: [...refusalsOf(config)],
-    warnings: [...warningsOf(config)],
+    warnings: [...warningsOf(config), ...firstSequenceWarnings(config, state)],
   };
 }
 
@@ -91,5 +95,16 @@ function* warningsOf(config: ReviewedSettings): Generator<string> {
   }
   if (config.storage === StorageType.Memory) {
     yield "storage is memory: when all of its servers restart, collectors have to publish everything again; use file";
+  }
+}
+
+/** A server takes any first sequence for an existing stream, and purges up to it when it starts (seen with 2.15.2). */
+function* firstSequenceWarnings(
+  { first_seq: configured }: ReviewedSettings,
+  { first_seq: first, messages }: Pick<StreamState, "first_seq" | "messages">,
+): Generator<string> {
+  if (messages > 0 && configured > first) {
+    yield `first_seq is ${configured}, and messages are stored from ${first} on: NATS deletes those before ` +
+      "first_seq at its next restart; set it to 0";
   }
 }

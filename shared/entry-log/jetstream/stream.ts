@@ -1,5 +1,5 @@
 import { JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
-import type { JetStreamManager, StreamConfig, StreamInfo } from "@nats-io/jetstream";
+import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { errorText } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/log.ts";
@@ -173,7 +173,7 @@ export class StreamWatch {
         "entry-log-unavailable",
         "Looking at the stream",
       );
-      this.#review(info.config);
+      this.#review(info);
       const facts = factsOf(info);
       this.#compare(expected, facts);
       this.#compareServer(connection);
@@ -264,7 +264,7 @@ export class StreamWatch {
       if (created.created !== this.#toldCreated) this.#log.info({ stream }, "created the stream");
       this.#toldCreated = created.created;
     } catch (error) {
-      // Somebody was faster.
+      // Somebody was faster, and its stream has another first sequence than ours would have had.
       const exists = error instanceof JetStreamApiError && error.code === nameInUse;
       if (!exists) throw new Error("it is missing and can't be created", { cause: error });
     }
@@ -311,9 +311,9 @@ export class StreamWatch {
   }
 
   /** @throws Error if the stream can't be an entry log. */
-  #review(config: StreamConfig): void {
+  #review({ config, state }: StreamInfo): void {
     const { stream } = this.#options;
-    const { refusals, warnings } = reviewSettings(config);
+    const { refusals, warnings } = reviewSettings(config, state);
     if (warnings.join() !== this.#warnings.join()) {
       this.#warnings = warnings;
       for (const warning of warnings) this.#log.warn({ stream }, `stream ${stream}: its ${warning}`);

@@ -12,6 +12,8 @@ export class TcpProxy implements AsyncDisposable {
   swallowAnswers = false;
   /** Forward nothing to the server. */
   swallowRequests = false;
+  /** Is called with what the client sent and {@link swallowRequests} kept from the server. */
+  onSwallowed: (data: Buffer) => void = () => {};
   /** How many connections were tried. */
   attempts = 0;
   readonly #server: Server;
@@ -57,7 +59,10 @@ export class TcpProxy implements AsyncDisposable {
         other.destroy();
       });
     }
-    client.on("data", (data) => void (this.swallowRequests || server.write(data)));
+    client.on("data", (data) => {
+      if (this.swallowRequests) this.onSwallowed(data);
+      else server.write(data);
+    });
     server.on("data", (data) => void (this.swallowAnswers || client.write(data)));
   }
 }
