@@ -22,6 +22,32 @@ test("bash completes commands, and what get lists", async () => {
   expect(completed(out, "meshctl", "get", "s")).toEqual(["services"]);
 });
 
+test("bash completes the options of the command", async () => {
+  const { out } = await run("completion", "bash");
+  expect(completed(out, "meshctl", "convert", "--d")).toEqual(["--diff"]);
+  expect(completed(out, "meshctl", "trace", "--h")).toEqual(["--host", "--help"]);
+  expect(completed(out, "meshctl", "no-command", "--")).toEqual([]);
+});
+
+test("zsh and fish get every option with its help, and whether it takes a value", async () => {
+  const zsh = (await run("completion", "zsh")).out;
+  expect(zsh).toContain("'--diff:Print what would change, compared with what a running aggregator has'");
+  const fish = (await run("completion", "fish")).out;
+  expect(fish).toMatch(
+    /^complete -c meshctl -n '__fish_seen_subcommand_from convert' -l source -r -d 'Where /m,
+  );
+  expect(fish).toMatch(/^complete -c meshctl -n '__fish_seen_subcommand_from convert' -l diff -d 'Print /m);
+});
+
+for (const shell of ["zsh", "fish"]) {
+  const isThere = spawnSync(shell, ["-c", "exit"]).error === undefined;
+  test.skipIf(!isThere)(`${shell} takes its script`, async () => {
+    const { out } = await run("completion", shell);
+    const { status, stderr } = spawnSync(shell, ["-n"], { input: out, encoding: "utf8" });
+    expect([status, stderr]).toEqual([0, ""]);
+  });
+}
+
 test("zsh and fish get every command with its summary as one word", async () => {
   for (const shell of ["zsh", "fish"]) {
     const { out } = await run("completion", shell);

@@ -8,12 +8,24 @@ import { listedKinds } from "./state/get.ts";
 const shells = ["bash", "zsh", "fish"] as const;
 type Shell = (typeof shells)[number];
 
-/** What is completed: a command, and one line about it. */
-type Completed = Pick<Command, "name" | "summary">;
+/** A command as far as it is completed. */
+type Completed = Pick<Command, "name" | "summary" | "run">;
+
+/** An option of a command: `--name`, or `--name VALUE`. */
+interface CompletedOption {
+  readonly name: string;
+  readonly takesValue: boolean;
+  readonly help: string;
+}
+
+/** A command with its options. */
+interface Listed extends Pick<Command, "name" | "summary"> {
+  readonly options: readonly CompletedOption[];
+}
 
 const usage = "meshctl completion bash|zsh|fish";
 
-const purpose = `Prints a script that lets a shell complete the commands of meshctl:
+const purpose = `Prints a script that lets a shell complete the commands of meshctl and their options:
 
   source <(meshctl completion bash)
   source <(meshctl completion zsh)
@@ -23,42 +35,94 @@ const purpose = `Prints a script that lets a shell complete the commands of mesh
 export function completionCommand(commands: () => readonly Completed[]): Command {
   return {
     name: "completion",
-    summary: "Print a script that completes commands in bash, zsh or fish",
+    summary: "Print a script that completes commands and options in bash, zsh or fish",
     lasting: false,
-    run: (args, { stdout }) => {
+    run: async (args, { stdout, signal }) => {
       const line = readOptions(args, {}, usage, 1);
       const [wanted] = line.positionals;
       const shell = shells.find((each) => each === wanted);
       if (line.flag("help")) stdout(helpText(usage, purpose, {}));
-      else if (shell !== undefined) stdout(scriptOf(shell, commands()));
-      else throw new MeshError("configuration", `completion ${wanted ?? ""}: expected ${listOf(shells)}`);
-      return Promise.resolve(0);
+      else if (shell !== undefined) {
+        const listed = await Promise.all(commands().map((command) => listedOf(command, signal)));
+        stdout(scriptOf(shell, listed));
+      } else throw new MeshError("configuration", `completion ${wanted ?? ""}: expected ${listOf(shells)}`);
+      return 0;
     },
   };
 }
 
-function scriptOf(shell: Shell, commands: readonly Completed[]): string {
-  const names = commands.map(({ name }) => name).join(" ");
+/** What a command's own help says of its options: they are completed as they are explained. */
+async function listedOf({ name, summary, run }: Completed, signal: AbortSignal): Promise<Listed> {
+  let help = "";
+  await run(["--help"], { stdout: (text) => help += text, stderr: () => {}, signal });
+  const options = [...help.matchAll(/^ {2}--([\w-]+)( \S+)? {2,}(.*)$/gm)].map((
+    [, option = "", value, text = ""],
+  ) => ({ name: option, takesValue: value !== undefined, help: text }));
+  return { name, summary, options };
+}
+
+function scriptOf(shell: Shell, commands: readonly Listed[]): string {
   switch (shell) {
     case "bash":
-      return `_meshctl() {
+      return bashScript(commands);
+    case "zsh":
+      return zshScript(commands);
+    case "fish":
+      return fishScript(commands);
+  }
+}
+
+function flags({ options }: Listed): string {
+  return options.map(({ name }) => `--${name}`).join(" ");
+}
+
+function bashScript(commands: readonly Listed[]): string {
+  return `_meshctl() {
+  local word="\${COMP_WORDS[COMP_CWORD]}" options=
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "${names} version" -- "\${COMP_WORDS[1]}"))
-  elif [ "\${COMP_WORDS[1]}" = get ] && [ "$COMP_CWORD" -eq 2 ]; then
-    COMPREPLY=($(compgen -W "${listedKinds.join(" ")}" -- "\${COMP_WORDS[2]}"))
-  else
-    COMPREPLY=($(compgen -f -- "\${COMP_WORDS[COMP_CWORD]}"))
+    COMPREPLY=($(compgen -W "${commands.map(({ name }) => name).join(" ")} version" -- "$word"))
+    return
   fi
+  case "$word" in
+  -*)
+    case "\${COMP_WORDS[1]}" in
+${commands.map((command) => `    ${command.name}) options="${flags(command)}" ;;`).join("\n")}
+    esac
+    COMPREPLY=($(compgen -W "$options" -- "$word"))
+    ;;
+  *)
+    if [ "\${COMP_WORDS[1]}" = get ] && [ "$COMP_CWORD" -eq 2 ]; then
+      COMPREPLY=($(compgen -W "${listedKinds.join(" ")}" -- "$word"))
+    else
+      COMPREPLY=($(compgen -f -- "$word"))
+    fi
+    ;;
+  esac
 }
 complete -F _meshctl meshctl
 `;
-    case "zsh":
-      return `_meshctl() {
+}
+
+function zshScript(commands: readonly Listed[]): string {
+  const described = (name: string, text: string) => `      ${quoted(`${name}:${text}`)}`;
+  return `_meshctl() {
+  local -a offered
   if (( CURRENT == 2 )); then
-    local -a commands=(
-${commands.map(({ name, summary }) => `      ${quoted(`${name}:${summary}`)}`).join("\n")}
+    offered=(
+${commands.map(({ name, summary }) => described(name, summary)).join("\n")}
     )
-    _describe command commands
+    _describe command offered
+  elif [[ $words[CURRENT] == -* ]]; then
+    case $words[2] in
+${
+    commands.map(({ name, options }) =>
+      `    ${name}) offered=(\n${
+        options.map((option) => described(`--${option.name}`, option.help)).join("\n")
+      }\n    ) ;;`
+    ).join("\n")
+  }
+    esac
+    _describe option offered
   elif (( CURRENT == 3 )) && [[ $words[2] == get ]]; then
     compadd ${listedKinds.join(" ")}
   else
@@ -68,16 +132,21 @@ ${commands.map(({ name, summary }) => `      ${quoted(`${name}:${summary}`)}`).j
 (( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 compdef _meshctl meshctl
 `;
-    case "fish":
-      return `complete -c meshctl -f -n __fish_use_subcommand -a version -d 'Print the version'
-${
-        commands.map(({ name, summary }) =>
-          `complete -c meshctl -f -n __fish_use_subcommand -a ${name} -d ${quoted(summary)}`
-        ).join("\n")
-      }
+}
+
+function fishScript(commands: readonly Listed[]): string {
+  const lines = commands.flatMap(({ name, summary, options }) => [
+    `complete -c meshctl -f -n __fish_use_subcommand -a ${name} -d ${quoted(summary)}`,
+    ...options.map((option) =>
+      `complete -c meshctl -n '__fish_seen_subcommand_from ${name}' -l ${option.name}${
+        option.takesValue ? " -r" : ""
+      } -d ${quoted(option.help)}`
+    ),
+  ]);
+  return `complete -c meshctl -f -n __fish_use_subcommand -a version -d 'Print the version'
+${lines.join("\n")}
 complete -c meshctl -f -n '__fish_seen_subcommand_from get' -a '${listedKinds.join(" ")}'
 `;
-  }
 }
 
 /** A text as one word for a shell. */
