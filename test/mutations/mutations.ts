@@ -121,6 +121,12 @@ export const collectorFaults: readonly Mutation[] = [
     replace: "{ subject, data, provenance: { unit, member, created, traceparent } }",
   },
   {
+    what: "sequences of a recreated stream repeat those of its predecessor",
+    file: "shared/entry-log/jetstream/config.ts",
+    find: "    first_seq: firstSequenceAt(Date.now()),\n",
+    replace: "",
+  },
+  {
     what: "a service that comes back is a new one",
     file: sender,
     find: " ?? state.createdBefore(change.subject)",

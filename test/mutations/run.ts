@@ -18,6 +18,7 @@ const areas: readonly { readonly faults: readonly Mutation[]; readonly suites: r
     suites: [
       "shared/collector",
       "shared/dubbo/calls",
+      "shared/entry-log/jetstream",
       "services/eureka-collector",
       "services/nacos-collector",
       "services/zk-collector",

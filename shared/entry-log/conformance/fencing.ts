@@ -56,6 +56,8 @@ export function testFencing(kit: () => ConformanceKit): void {
 
   test("a fence that nobody has written holds until somebody does; deleting it is writing it", async () => {
     const { log } = kit();
+    // The fence of another stream.
+    expect(await log.publish([fenced(put("a", "0"), 7)], never)).toEqual([{ status: "fenced" }]);
     expect(await log.publish([fenced(put("a", "1"), 0)], never)).toMatchObject([{ status: "stored" }]);
     const term = await newTerm(log, "1");
     expect(await log.publish([fenced(put("a", "2"), 0)], never)).toEqual([{ status: "fenced" }]);

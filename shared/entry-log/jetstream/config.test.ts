@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { cursorOf } from "../../model/cursor.ts";
-import { firstSequenceAt } from "./config.ts";
+import { configOf, firstSequenceAt } from "./config.ts";
 
 const created = Date.parse("2026-11-30T12:00:00.987Z");
 
@@ -24,4 +24,11 @@ describe("firstSequenceAt", () => {
     expect(cursors.toSorted()).toEqual(cursors);
     expect(new Set(cursors.map(({ length }) => length)).size).toBe(1);
   });
+});
+
+test("a stream that we create begins with the time of its creation", () => {
+  const before = firstSequenceAt(Date.now());
+  const { first_seq: first } = configOf({ stream: "S", root: "mesh.entries", replicas: 1, create: true });
+  expect(first).toBeGreaterThanOrEqual(before);
+  expect(first).toBeLessThanOrEqual(firstSequenceAt(Date.now()));
 });

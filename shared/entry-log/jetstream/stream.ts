@@ -3,17 +3,15 @@ import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { errorText } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/log.ts";
-import { configOf, factsOf } from "./config.ts";
+import { factsOf } from "./config.ts";
 import type { StreamFacts, StreamOptions } from "./config.ts";
 import type { NatsLink } from "./connection.ts";
 import { LossPause } from "./loss-check.ts";
 import type { SubjectCount } from "./loss-check.ts";
-import { Reachability } from "../../runtime/reachability.ts";
 import { reviewSettings } from "./settings.ts";
+import { StreamFinder } from "./stream-finder.ts";
+import { UsabilityNotice } from "./usability-notice.ts";
 import { Backoff, pause, unlessAborted } from "../../runtime/waiting.ts";
-
-const streamNotFound = 10059;
-const nameInUse = 10058;
 
 /** How often the stream is looked at while nothing else happens, in milliseconds. */
 const lookEveryMs = 2000;
@@ -55,15 +53,17 @@ export class StreamWatch {
   #generation = 0;
   #reason = "";
   #problem = "not looked at yet";
-  #toldCreated = "";
   #warnings: readonly string[] = [];
   readonly #lossPause = new LossPause();
-  readonly #usability = new Reachability();
+  readonly #finder: StreamFinder;
+  readonly #usability: UsabilityNotice;
 
   constructor(link: NatsLink, options: StreamOptions, log: Logger) {
     this.#link = link;
     this.#options = options;
     this.#log = log;
+    this.#finder = new StreamFinder(options, log);
+    this.#usability = new UsabilityNotice(options.stream, log);
     this.#running = this.#run();
   }
 
@@ -168,7 +168,7 @@ export class StreamWatch {
         facts: this.#facts,
       };
       const info = await unlessAborted(
-        this.#info(api),
+        this.#finder.find(api),
         signal,
         "entry-log-unavailable",
         "Looking at the stream",
@@ -219,7 +219,7 @@ export class StreamWatch {
     while (!signal.aborted) {
       wake = new AbortController();
       await this.check(signal).catch(() => {});
-      if (!signal.aborted) this.#report();
+      if (!signal.aborted) this.#usability.see(this.#problem);
       if (this.#problem === "") {
         backoff.reset();
         await pause(lookEveryMs, wake.signal);
@@ -227,50 +227,6 @@ export class StreamWatch {
     }
     signal.removeEventListener("abort", stop);
     unsubscribe();
-  }
-
-  /** Says in the log what is to be said of a stream that can't be used. */
-  #report(): void {
-    const { stream } = this.#options;
-    const news = this.#usability.see(this.#problem === "" ? undefined : this.#problem, performance.now());
-    switch (news?.type) {
-      case "lost":
-        return this.#log.error({ stream }, `stream ${stream} can't be used: ${news.reason}; trying again`);
-      case "still-lost":
-        return this.#log.error(
-          { stream, forSeconds: Math.round(news.forMs / 1000) },
-          `stream ${stream} still can't be used: ${news.reason}; trying again`,
-        );
-      case "back":
-        return this.#log.info(
-          { stream, afterSeconds: Math.round(news.afterMs / 1000) },
-          `stream ${stream} can be used again`,
-        );
-      case undefined:
-    }
-  }
-
-  async #info(api: JetStreamManager): Promise<StreamInfo> {
-    const { stream } = this.#options;
-    try {
-      return await api.streams.info(stream);
-    } catch (error) {
-      if (!(error instanceof JetStreamApiError) || error.code !== streamNotFound) throw error;
-    }
-    if (!this.#options.create) throw new Error("it doesn't exist");
-    try {
-      const created = await api.streams.add(configOf(this.#options));
-      // Everybody who finds it missing at the same time asks for it, and each is told that it was created.
-      if (created.created !== this.#toldCreated) this.#log.info({ stream }, "created the stream");
-      this.#toldCreated = created.created;
-    } catch (error) {
-      // Somebody was faster, and its stream has another first sequence than ours would have had.
-      const exists = error instanceof JetStreamApiError && error.code === nameInUse;
-      if (!exists) throw new Error("it is missing and can't be created", { cause: error });
-    }
-    // In a cluster whose leader was just elected, a stream may be missing that is there: what was said of its creation
-    // would be another time than the stream's own, and look like another stream.
-    return await api.streams.info(stream);
   }
 
   #compare(expected: Expected, now: StreamFacts): void {
