@@ -1,16 +1,13 @@
-import { mkdirSync } from "node:fs";
 import { createServer, request } from "node:http";
 import { connect, createServer as createTcpServer } from "node:net";
 import type { Socket } from "node:net";
-import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { recordOf, startApi, subjectOf } from "../../services/aggregator/api/api-rig.ts";
-import { SimulatedIstiod } from "../../services/aggregator/xds/simulated-istiod-rig.ts";
-import { accessibilityFaults, skipWithoutBrowser } from "./browser.ts";
+import { leaseOf } from "../../services/aggregator/sources/lease-rig.ts";
+import { tabs } from "../../services/console/page/route.ts";
+import { texts } from "../../services/console/page/texts.ts";
+import { skipWithoutBrowser } from "./browser.ts";
 import { soon, useBrowser } from "./use-browser.ts";
-
-/** Where screenshots are left for people; nowhere unless it is named. */
-const shots = process.env["SCREENSHOTS"];
 
 describe.skipIf(skipWithoutBrowser())("the console", () => {
   const { open, show } = useBrowser();
@@ -21,38 +18,6 @@ describe.skipIf(skipWithoutBrowser())("the console", () => {
     recordOf("both", { registry: "nacos", hosts: ["both.shop"], addresses: ["10.0.0.2"] }),
     recordOf("bad", { hosts: ["no host"] }),
   ];
-
-  const views: readonly (readonly [hash: string, text: string])[] = [
-    ["#/overview", "MR2102"],
-    ["#/services", "shop/both"],
-    ["#/service?name=shop%2Fboth", "10.0.0.2"],
-    ["#/time", "No change since"],
-    ["#/trace?text=10.0.0.7", "shop/orders is on the stream."],
-    ["#/dependencies", "Called by the most applications"],
-    ["#/clients", "up to date"],
-    ["#/problems", "both.shop"],
-    ["#/release?source=eureka", "Nothing is held back."],
-    ["#/dryrun", "Nothing is published."],
-  ];
-
-  test.each(["light", "dark"] as const)(
-    "shows every view, %s, without a message of the browser, a request to elsewhere or a barrier that axe finds",
-    async (scheme) => {
-      const { url, aggregator } = await startApi(few());
-      const istiod = new SimulatedIstiod();
-      istiod.connect(aggregator.xdsAddresses);
-      const { page, faults } = await open(`${url}/`, scheme);
-      for (const [hash, text] of views) {
-        await page.goto(`${url}/${hash}`);
-        await page.getByText(text).first().waitFor();
-        expect(await accessibilityFaults(page), hash).toEqual([]);
-        if (shots === undefined) continue;
-        mkdirSync(shots, { recursive: true });
-        await page.screenshot({ path: join(shots, `${/\w+/.exec(hash)?.[0] ?? "overview"}-${scheme}.png`) });
-      }
-      expect(faults).toEqual([]);
-    },
-  );
 
   test("changes appear as they happen, also after the connection was lost", async () => {
     const { url, publish } = await startApi(few());
@@ -103,6 +68,15 @@ describe.skipIf(skipWithoutBrowser())("the console", () => {
     await page.keyboard.press("/");
     await page.keyboard.type("10.0.0.2");
     await expect.poll(() => page.url(), soon).toContain("q=10.0.0.2");
+  });
+
+  test("asks anew for what changes without an event", async () => {
+    const { url, renew } = await startApi(few());
+    const { page } = await open(`${url}/#/overview`);
+    await page.getByText("no collector is alive").first().waitFor();
+    const timer = setInterval(() => void renew(leaseOf("one")), 500);
+    onTestFinished(() => clearInterval(timer));
+    await page.getByText("1 collector", { exact: false }).waitFor();
   });
 
   test("has few rows of ten thousand in the page, wherever it is scrolled to", async () => {
@@ -196,6 +170,11 @@ describe.skipIf(skipWithoutBrowser())("the console", () => {
     await page.getByText("live", { exact: true }).waitFor();
     await after.publish(recordOf("even-later"));
     await page.getByText("shop/even-later", { exact: true }).waitFor();
+    for (const tab of tabs) {
+      await page.getByRole("navigation").getByRole("link", { name: texts.views[tab], exact: true }).click();
+      await page.locator("main footer.same").waitFor();
+      expect(await page.getByRole("alert").count(), tab).toBe(0);
+    }
   });
 
   test("asks for the token where there is one", async () => {

@@ -38,7 +38,9 @@ class ClientCall<Request, Response> {
     encode: (request: Request) => Uint8Array,
     decode: (bytes: Uint8Array) => Response,
   ) {
-    const client = new grpc.Client(address, grpc.credentials.createInsecure());
+    const client = new grpc.Client(address, grpc.credentials.createInsecure(), {
+      "grpc.max_receive_message_length": -1,
+    });
     this.#call = client.makeBidiStreamRequest(
       `${service}/${method}`,
       (request: Request) => Buffer.from(encode(request)),

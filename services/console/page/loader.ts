@@ -15,6 +15,7 @@ interface Entry<Answer> {
   /** The revision of what was known when it was asked last; -1: never. */
   revision: number;
   askedAt: number;
+  timer: number | undefined;
 }
 
 /** How often a view asks again while things change, in milliseconds. */
@@ -30,27 +31,40 @@ const maxEntries = 20;
 export class Answers<Answer> {
   readonly #isLive: boolean;
   readonly #read: (path: string) => Promise<Answer>;
+  readonly #everyMs: number;
   readonly #entries = new Map<string, Entry<Answer>>();
 
-  /** `isLive`: false for questions that are asked once. `read`: how an answer is read, if not as JSON. */
-  constructor(isLive = true, read: (path: string) => Promise<Answer> = ask) {
+  /**
+   * `isLive`: false for questions that are asked once. `read`: how an answer is read, if not as JSON. `everyMs`: after
+   * so long it is asked again also if no event has come, for what changes without one.
+   */
+  constructor(isLive = true, read: (path: string) => Promise<Answer> = ask, everyMs = Infinity) {
     this.#isLive = isLive;
     this.#read = read;
+    this.#everyMs = everyMs;
   }
 
   /** What is known of a question now. */
   load(path: string): Loaded<Answer> {
     let entry = this.#entries.get(path);
     if (entry === undefined) {
-      entry = { answer: undefined, error: undefined, isLoading: false, revision: -1, askedAt: 0 };
+      entry = {
+        answer: undefined,
+        error: undefined,
+        isLoading: false,
+        revision: -1,
+        askedAt: 0,
+        timer: undefined,
+      };
       this.#entries.set(path, entry);
       for (const old of this.#entries.keys()) if (this.#entries.size > maxEntries) this.#entries.delete(old);
     }
     if (entry.isLoading) return entry;
-    const waitMs = entry.askedAt + refreshMs - performance.now();
-    const isOld = this.#isLive && entry.revision !== known.revision;
-    if (entry.revision === -1 || (isOld && waitMs <= 0)) void this.#fetchInto(path, entry);
-    else if (isOld) setTimeout(changed, waitMs);
+    clearTimeout(entry.timer);
+    const isOld = entry.revision !== known.revision;
+    const waitMs = entry.askedAt + (isOld ? refreshMs : this.#everyMs) - performance.now();
+    if (entry.revision === -1 || (this.#isLive && waitMs <= 0)) void this.#fetchInto(path, entry);
+    else if (this.#isLive && waitMs < Infinity) entry.timer = window.setTimeout(changed, waitMs);
     return entry;
   }
 

@@ -152,6 +152,7 @@ export const texts = {
     notYet: "No change is kept yet: the aggregator waits for its sources.",
     slider: "Moment, by its place in the entry log",
     now: "now",
+    unknownMoment: "no such moment",
     time: "or a time",
     go: "Go there",
     toNow: "Now",

@@ -18,6 +18,8 @@ export interface TimeSliderOptions {
   readonly parts: readonly number[];
   /** The last change before the chosen moment; undefined: it is now, or not known yet. */
   readonly moment: MomentPlace | undefined;
+  /** True if there is no such moment. */
+  readonly isUnknown: boolean;
 }
 
 /** The step at which a person holds the slider; undefined: it stands where the URL says. */
@@ -43,6 +45,8 @@ export function timeSlider(options: TimeSliderOptions): ComponentChild {
     ? words.now
     : dragged === undefined && place !== undefined
     ? timeText(place.at)
+    : options.isUnknown
+    ? words.unknownMoment
     : texts.loading;
   const move = (next: number) => {
     dragged = next;

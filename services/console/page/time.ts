@@ -47,6 +47,7 @@ export function timeView(parameters: Readonly<Record<string, string>>): Componen
         last: timeline.last,
         parts: timeline.parts,
         moment: diff?.answer?.moment,
+        isUnknown: diff?.error !== undefined,
       }),
     diff === undefined ? undefined : section(
       words.different,
