@@ -10,7 +10,9 @@ import { operationsApp } from "../runtime/operations-app.ts";
 import { runService } from "../runtime/run-service.ts";
 import type { ServiceContext } from "../runtime/run-service.ts";
 import { createMetrics, logWarnings, readServiceOptions } from "../runtime/service-options.ts";
+import { returnMemory } from "../runtime/return-memory.ts";
 import { programVersion } from "../runtime/version.ts";
+import { pause } from "../runtime/waiting.ts";
 import { collectorRoutes } from "./collector-api.ts";
 import type { RegistryKind } from "./registry.ts";
 import { openTracing } from "../telemetry/tracing.ts";
@@ -196,6 +198,23 @@ export async function collectorMain<Source>(
     const work = running.filter((each) => each.collectors.length > 0).map(({ finished }) => finished);
     if (companion !== undefined) work.push(companion.finished);
     if (following !== undefined) work.push(following.finished);
+    void returnMemoryWhenRead(collectors, context);
     return { finished: Promise.race(work) };
   });
+}
+
+/** How often it is looked at whether everything has been read, in milliseconds. */
+const lookMs = 1_000;
+
+/** A collector reads a lot at its start and little later: once all is read and published, the rest is given back. */
+async function returnMemoryWhenRead(
+  collectors: readonly SourceCollector[],
+  { log, signal }: Pick<ServiceContext, "log" | "signal">,
+): Promise<void> {
+  while (!signal.aborted && !collectors.every(({ isSettled }) => isSettled)) await pause(lookMs, signal);
+  if (signal.aborted) return;
+  const ms = returnMemory();
+  if (ms !== undefined) {
+    log.debug({ ms: Math.round(ms) }, "gave back the memory that the first read left behind");
+  }
 }
