@@ -1,17 +1,21 @@
 import { z } from "zod";
-import { Manifest } from "./manifest.ts";
+import type { Manifest } from "./manifest.ts";
 
 /** A dry run at a collector: what a registry's answer would become. See `trace-question.ts` for its way there. */
 
 /** What a registry's answer was converted to. */
-export const Conversion = z.object({
-  manifests: z.array(Manifest).readonly(),
+export interface Conversion extends z.infer<typeof SentConversion> {
+  readonly manifests: readonly Manifest[];
+}
+
+/** The same on its way. What a manifest holds is for its reader to check, one by one: there may be thousands. */
+const SentConversion = z.object({
+  manifests: z.array(z.unknown()).readonly(),
   /** Records that were left out: where, and why. */
   invalidRecords: z.array(z.object({ path: z.string(), reason: z.string() }).readonly()).readonly(),
   /** Sentences for the user about how the input was understood. */
   notes: z.array(z.string()).readonly(),
 }).readonly();
-export type Conversion = z.infer<typeof Conversion>;
 
 /** Why there is no conversion: the input can't be understood, it costs too much, or something else is wrong. */
 export const ConversionFailure = z.object({
@@ -22,7 +26,7 @@ export type ConversionFailure = z.infer<typeof ConversionFailure>;
 
 /** What becomes of a dry run. */
 export const DryRunResult = z.union([
-  z.object({ conversion: Conversion }).readonly(),
+  z.object({ conversion: SentConversion }).readonly(),
   z.object({ failure: ConversionFailure }).readonly(),
 ]);
 export type DryRunResult = z.infer<typeof DryRunResult>;

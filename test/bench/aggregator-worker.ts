@@ -1,4 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { z } from "zod";
 import { embeddedBucket } from "../../shared/entry-log/open-entry-log.ts";
 import { startAggregator } from "../../services/aggregator/aggregator.ts";
@@ -44,6 +46,12 @@ function pushesOf(clients: readonly ClientStream[]): number {
 function withAddress(manifest: ServiceEntryManifest, address: string): ServiceEntryManifest {
   const [first, ...others] = manifest.spec.endpoints ?? [];
   return { ...manifest, spec: { ...manifest.spec, endpoints: [{ ...first, address }, ...others] } };
+}
+
+/** Node's `gc`, which a flag makes known at any time. */
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc()");
 }
 
 serveCommands({
@@ -95,4 +103,12 @@ serveCommands({
   /** How many responses of our kinds the clients were sent. */
   pushes: () => pushesOf([...aggregator?.clients() ?? []]),
   usage: () => ownUsage(),
+  /** Where its debug API and the console are. */
+  http: () => aggregator?.http.url ?? "",
+  /** What it holds once the garbage is collected, in MiB. */
+  heap: () => {
+    collectGarbage();
+    const { heapUsed, arrayBuffers, rss } = process.memoryUsage();
+    return { heapMiB: (heapUsed + arrayBuffers) / 2 ** 20, rssMiB: rss / 2 ** 20 };
+  },
 });

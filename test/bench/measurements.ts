@@ -14,6 +14,7 @@ import { nacos, nacosLarge, nacosReal } from "./nacos.ts";
 import { push } from "./push.ts";
 import { replicas } from "./replicas.ts";
 import { scale } from "./scale.ts";
+import { steady } from "./steady.ts";
 import { shards } from "./shards.ts";
 import { transport } from "./transport.ts";
 import { zookeeper } from "./zookeeper.ts";
@@ -41,5 +42,6 @@ export const measurements: readonly Measurement[] = [
   replicas,
   facts,
   idle,
+  steady,
   scale,
 ];

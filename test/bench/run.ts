@@ -23,7 +23,7 @@ const options: Readonly<Record<string, OptionSpec>> = {
 const usage = "npm run bench -- [--quick] [--only NAME] [--out FILE]";
 
 const purpose = `Measures what docs/benchmarks.md describes; prints one table and writes JSON. Nothing else
-should work on the machine meanwhile. Takes about three quarters of an hour.
+should work on the machine meanwhile. Takes about an hour.
 
 Measurements:
 ${measurements.map(({ name, about }) => `  ${name.padEnd(16)} ${about}`).join("\n")}`;

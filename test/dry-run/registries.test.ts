@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { z } from "zod";
+import { Manifest } from "../../shared/model/manifest.ts";
 import { dryRunIn } from "../../shared/collector/dry-run/dry-run.ts";
 import { loadConfig } from "../../shared/config/mod.ts";
 import { kubernetes } from "../../services/k8s-collector/registry.ts";
@@ -19,7 +21,9 @@ async function hostsOf(
   const input = typeof answer === "string" ? answer : JSON.stringify(answer);
   const result = await dryRunIn(dryRunThread, { name, running })({ input }, never);
   if ("failure" in result) return result.failure;
-  return result.conversion.manifests.flatMap((each) => each.kind === "ServiceEntry" ? each.spec.hosts : []);
+  return z.array(Manifest).parse(result.conversion.manifests).flatMap((each) =>
+    each.kind === "ServiceEntry" ? each.spec.hosts : []
+  );
 }
 
 test("Nacos, a named source", async () => {

@@ -32,7 +32,7 @@ export async function convert(body: unknown, options: ApiOptions): Promise<Conve
   if ("failure" in result) throw new Refusal(statuses[result.failure.why], result.failure.text);
   const { manifests, invalidRecords, notes } = result.conversion;
   return {
-    ...await compare({ source: key, manifests }, options),
+    ...await compare({ source: key, manifests: [...manifests] }, options),
     invalidRecords: invalidRecords.slice(0, maxInvalidRecords).map((each) => ({ ...each })),
     moreInvalidRecords: Math.max(0, invalidRecords.length - maxInvalidRecords),
     notes: [...notes],
