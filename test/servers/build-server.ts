@@ -89,6 +89,7 @@ async function runRecipe(recipe: Recipe, work: string, result: string, logFile: 
         "build",
         "-trimpath",
         "-buildvcs=false",
+        ...recipe.tags === undefined ? [] : ["-tags", recipe.tags.join(",")],
         "-ldflags",
         ldflags,
         "-o",

@@ -17,7 +17,7 @@ export interface GoInstallRecipe extends RecipeBase {
   readonly package: string;
 }
 
-/** A `main` package of ours in a committed Go module, which pins all dependencies. */
+/** A `main` package in a committed Go module of ours, which pins all dependencies: a package of ours, or a tool of the module. */
 export interface GoBuildRecipe extends RecipeBase {
   readonly kind: "go-build";
   /** Folder of the module, below this one. */
@@ -26,6 +26,8 @@ export interface GoBuildRecipe extends RecipeBase {
   readonly package: string;
   /** Linker flags beside those that strip the binary. */
   readonly linkerFlags: readonly string[];
+  /** Build tags; absent: none. */
+  readonly tags?: readonly string[];
 }
 
 /** A Maven project of ours. */
@@ -197,6 +199,19 @@ export const recipes = {
     package: "github.com/fullstorydev/grpcurl/cmd/grpcurl",
     executable: "grpcurl",
     expectedSeconds: 40,
+    quick: false,
+  },
+  // Checks and tests the rules of `deploy/monitoring`. Its module can't be installed as it is, because it excludes and
+  // replaces others; and its service discovery would be most of the build.
+  promtool: {
+    kind: "go-build",
+    version: "v0.316.0",
+    source: "promtool",
+    package: "github.com/prometheus/prometheus/cmd/promtool",
+    linkerFlags: [],
+    tags: ["remove_all_sd"],
+    executable: "promtool",
+    expectedSeconds: 240,
     quick: false,
   },
   // Renders and checks our chart.

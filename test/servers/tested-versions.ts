@@ -41,6 +41,7 @@ const titles: Readonly<Record<ServerName, readonly [(typeof groups)[number], str
   "nats-server": ["NATS and Kubernetes", "nats-server"],
   "kube-apiserver": ["NATS and Kubernetes", "Kubernetes API server"],
   helm: ["Tools and clients", "Helm"],
+  promtool: ["Tools and clients", "promtool, of Prometheus"],
   grpcurl: ["Tools and clients", "grpcurl"],
   "zookeeper-native": ["Tools and clients", "the package `zookeeper` (`driver: native`)"],
   "nacos-package": ["Tools and clients", "the package `nacos` (`driver: package`)"],
