@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { recordOf, startApi, subjectOf } from "../../services/aggregator/api/api-rig.ts";
+import type { AggregatorOptions } from "../../services/aggregator/aggregator.ts";
+import { startRig } from "../../shared/entry-log/jetstream/nats-rig.ts";
+import { requireReal } from "../servers/find.ts";
 import { accessibilityFaults, skipWithoutBrowser } from "./browser.ts";
 import { soon, useBrowser } from "./use-browser.ts";
 
@@ -7,8 +10,8 @@ describe.skipIf(skipWithoutBrowser())("the console's view of the past", () => {
   const { open } = useBrowser();
 
   /** A service that is changed and one that goes, each in a change of its own. */
-  async function startPast() {
-    const started = await startApi([recordOf("orders"), recordOf("stock")]);
+  async function startPast(options: Partial<AggregatorOptions> = {}) {
+    const started = await startApi([recordOf("orders"), recordOf("stock")], {}, options);
     const { publish, get, aggregator } = started;
     const changes = async () => JSON.parse((await get("/api/v1/changes")).text).changes;
     await publish(recordOf("orders", { addresses: ["10.0.0.1", "10.0.0.2"] }));
@@ -18,8 +21,19 @@ describe.skipIf(skipWithoutBrowser())("the console's view of the past", () => {
     return started;
   }
 
-  test("leads back along the stream with the keyboard, and shows the catalogue then and what differs", async () => {
-    const { url, publish } = await startPast();
+  const way = "leads back along the stream with the keyboard, and shows the catalogue then and what differs";
+
+  test(way, async () => {
+    await walkBack(await startPast());
+  });
+
+  // Such a stream begins with the time of its creation in microseconds.
+  test.skipIf(requireReal("nats-server").skip)(`${way}, of a stream of NATS`, async () => {
+    const nats = await startRig();
+    await walkBack(await startPast({ entryLog: await nats.open() }));
+  });
+
+  async function walkBack({ url, publish }: Awaited<ReturnType<typeof startPast>>): Promise<void> {
     const { page, faults } = await open(`${url}/#/time`);
     const slider = page.getByRole("slider", { name: "Moment" });
     await expect.poll(() => slider.getAttribute("aria-valuetext"), soon).toMatch(/^now, /);
@@ -49,7 +63,7 @@ describe.skipIf(skipWithoutBrowser())("the console's view of the past", () => {
     await page.getByRole("row", { name: /added shop\/later/ }).waitFor();
     await page.getByText("meshctl changes", { exact: true }).waitFor();
     expect(faults).toEqual([]);
-  });
+  }
 
   test("leads to a change and to a time, and says from when on moments are kept", async () => {
     const { url } = await startPast();

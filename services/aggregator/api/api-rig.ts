@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { LogRecord } from "../../../shared/entry-log/entry-log.ts";
 import type { ServiceEntrySpec } from "../../../shared/model/manifest.ts";
 import { encodeSubject } from "../../../shared/model/subject.ts";
+import type { AggregatorOptions } from "../aggregator.ts";
 import { start } from "../aggregator-rig.ts";
 import { markerRecord } from "../ingest/ingest-rig.ts";
 
@@ -48,12 +49,13 @@ export function recordOf(name: string, entry: PublishedEntry = {}): LogRecord {
   return { subject: subjectOf(name, entry), data: Buffer.from(JSON.stringify(manifest)) };
 }
 
-/** An aggregator that has read its source, with these entries, and a client of its API. */
+/** An aggregator that has read its source, with these entries, and a client of its API; `options` as of {@link start}. */
 export async function startApi(
   records: readonly LogRecord[] = [],
   file: Readonly<Record<string, unknown>> = {},
+  options: Partial<AggregatorOptions> = {},
 ) {
-  const started = await start(file);
+  const started = await start(file, options);
   await started.publish(...records, markerRecord());
   await started.aggregator.gate.opened;
   const { url } = started.aggregator.http;

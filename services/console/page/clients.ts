@@ -1,14 +1,13 @@
 import { h } from "preact";
 import type { ComponentChild } from "preact";
 import type { ClientState } from "../../../shared/api/state.ts";
-import { ask } from "./api.ts";
 import { Answers } from "./loader.ts";
 import { linkTo } from "./route.ts";
 import { texts } from "./texts.ts";
 import { badge, nothing, pending, sameInShell, table, timeText } from "./ui.ts";
 
 const words = texts.clients;
-const answers = new Answers<{ readonly clients: readonly ClientState[] }>(true, ask, 5_000);
+const answers = new Answers<{ readonly clients: readonly ClientState[] }>({ everyMs: 5_000 });
 
 /** Each istiod: what it speaks, whether it is up to date, what it refused last. */
 export function clientsView(): ComponentChild {

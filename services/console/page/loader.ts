@@ -18,8 +18,20 @@ interface Entry<Answer> {
   timer: number | undefined;
 }
 
-/** How often a view asks again while things change, in milliseconds. */
-const refreshMs = 1_000;
+/** How long a view rests between two questions while things change, in milliseconds. */
+const usualRestMs = 1_000;
+
+/** How questions of one form are asked. */
+export interface AnswersOptions<Answer> {
+  /** False for questions that are asked once. */
+  readonly isLive?: boolean;
+  /** How an answer is read, if not as JSON. */
+  readonly read?: (path: string) => Promise<Answer>;
+  /** How long to rest between two questions while things change, in milliseconds: longer for costly ones. */
+  readonly restMs?: number;
+  /** After so long (milliseconds) it is asked again also if no event has come, for what changes without one. */
+  readonly everyMs?: number;
+}
 
 /** Maximum number of answers of one form that are kept. */
 const maxEntries = 20;
@@ -29,19 +41,11 @@ const maxEntries = 20;
  * again, which costs 304 if its answer is the same.
  */
 export class Answers<Answer> {
-  readonly #isLive: boolean;
-  readonly #read: (path: string) => Promise<Answer>;
-  readonly #everyMs: number;
+  readonly #options: Required<AnswersOptions<Answer>>;
   readonly #entries = new Map<string, Entry<Answer>>();
 
-  /**
-   * `isLive`: false for questions that are asked once. `read`: how an answer is read, if not as JSON. `everyMs`: after
-   * so long it is asked again also if no event has come, for what changes without one.
-   */
-  constructor(isLive = true, read: (path: string) => Promise<Answer> = ask, everyMs = Infinity) {
-    this.#isLive = isLive;
-    this.#read = read;
-    this.#everyMs = everyMs;
+  constructor(options: AnswersOptions<Answer> = {}) {
+    this.#options = { isLive: true, read: ask, restMs: usualRestMs, everyMs: Infinity, ...options };
   }
 
   /** What is known of a question now. */
@@ -62,9 +66,10 @@ export class Answers<Answer> {
     if (entry.isLoading) return entry;
     clearTimeout(entry.timer);
     const isOld = entry.revision !== known.revision;
-    const waitMs = entry.askedAt + (isOld ? refreshMs : this.#everyMs) - performance.now();
-    if (entry.revision === -1 || (this.#isLive && waitMs <= 0)) void this.#fetchInto(path, entry);
-    else if (this.#isLive && waitMs < Infinity) entry.timer = window.setTimeout(changed, waitMs);
+    const { isLive, restMs, everyMs } = this.#options;
+    const waitMs = entry.askedAt + (isOld ? restMs : everyMs) - performance.now();
+    if (entry.revision === -1 || (isLive && waitMs <= 0)) void this.#fetchInto(path, entry);
+    else if (isLive && waitMs < Infinity) entry.timer = window.setTimeout(changed, waitMs);
     return entry;
   }
 
@@ -78,7 +83,7 @@ export class Answers<Answer> {
     entry.askedAt = performance.now();
     entry.revision = known.revision;
     try {
-      entry.answer = await this.#read(path);
+      entry.answer = await this.#options.read(path);
       entry.error = undefined;
     } catch (error) {
       entry.error = error instanceof Error ? error.message : String(error);

@@ -1,7 +1,6 @@
 import { h } from "preact";
 import type { ComponentChild, ComponentChildren } from "preact";
 import type { Notice, Overview, SourceState } from "../../../shared/api/state.ts";
-import { ask } from "./api.ts";
 import { Answers } from "./loader.ts";
 import { linkTo } from "./route.ts";
 import type { Rates } from "./rates.ts";
@@ -11,7 +10,7 @@ import { commandLine, dot, pending, sameInShell } from "./ui.ts";
 import type { Tone } from "./ui.ts";
 
 const words = texts.overview;
-const sourceAnswers = new Answers<{ readonly sources: readonly SourceState[] }>(true, ask, 5_000);
+const sourceAnswers = new Answers<{ readonly sources: readonly SourceState[] }>({ everyMs: 5_000 });
 
 /** The installation as one picture: sources, entry log, aggregator, clients; above it what needs a person. */
 export function overviewView(): ComponentChild {

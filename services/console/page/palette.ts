@@ -7,7 +7,7 @@ import { changed } from "./store.ts";
 import { texts } from "./texts.ts";
 
 const words = texts.palette;
-const found = new Answers<ServicePage>(false);
+const found = new Answers<ServicePage>({ isLive: false });
 
 let text = "";
 /** The choice that a person has moved to; undefined: the first one. What comes in meanwhile doesn't replace it. */

@@ -11,7 +11,7 @@ import { badge, fieldOf, nothing, pending, sameInShell, section, table } from ".
 
 const words = texts.release;
 // A collector converts what it holds for each answer, so it isn't asked again for every change of a service.
-const previews = new Answers<HeldPreview>(false);
+const previews = new Answers<HeldPreview>({ isLive: false });
 
 /** Maximum number of rows. */
 const maxRows = 500;

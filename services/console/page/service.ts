@@ -13,7 +13,7 @@ import type { Tone } from "./ui.ts";
 
 const words = texts.service;
 const details = new Answers<ServiceDetail>();
-const yamls = new Answers<string>(true, askText);
+const yamls = new Answers<string>({ read: askText });
 
 let isManifestOpen = false;
 

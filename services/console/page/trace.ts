@@ -12,9 +12,7 @@ const words = texts.trace;
 const traces = new Answers<Trace>();
 const helps = new Answers<
   { readonly reasons: readonly { readonly code: string; readonly title: string; readonly help: string }[] }
->(
-  false,
-);
+>({ isLive: false });
 
 /** Ways to ask; `auto` takes an address for an instance, and everything else for a service. */
 const ways = ["auto", "instance", "host", "service", "application"] as const;
