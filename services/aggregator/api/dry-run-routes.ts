@@ -17,7 +17,10 @@ export function dryRunRoutes(options: ApiOptions): Hono {
   const app = new Hono();
   const limit = bodyLimit({
     maxSize: maxCompareBytes,
-    onError: (c) => c.json({ error: "a body has 4 MiB at most" }, 413),
+    onError: async (c) => {
+      await discard(c.req.raw);
+      return c.json({ error: "a body has 4 MiB at most" }, 413);
+    },
   });
   app.post("/compare", limit, (c) => answered(c, async () => await compare(await bodyOf(c), options)));
   app.post(
@@ -27,6 +30,22 @@ export function dryRunRoutes(options: ApiOptions): Hono {
       answered(c, async () => await conversions.run(async () => await convert(await bodyOf(c), options))),
   );
   return app;
+}
+
+/** A body that is read for its sender's sake, in bytes at most. */
+const maxDiscardedBytes = 64 * 2 ** 20;
+
+/**
+ * Reads a body that is refused. Most clients send all of it before they read the answer, and would see a connection that
+ * is closed under them in place of it.
+ */
+async function discard({ body }: Request): Promise<void> {
+  if (body === null || body.locked) return;
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > maxDiscardedBytes) return;
+  }
 }
 
 async function answered(c: Context, answer: () => Promise<object>): Promise<Response> {
