@@ -60,21 +60,23 @@ export const steady: Measurement = {
     const usage = await changer.usage();
     bench.progress(`watching for ${(total - settling).toFixed(1)} minutes`);
     const beganMs = performance.now();
-    const made = await change(changer, total - settling);
+    // What still grows in the second half would go on to grow.
+    const firstHalf = await change(changer, (total - settling) / 2);
+    const between = await held();
+    const made = firstHalf + await change(changer, (total - settling) / 2);
     const ms = performance.now() - beganMs;
     const after = await held();
     const { cpuMs, peakRssMiB } = await changer.usage();
     row("watched for", ms / 60_000, "min");
     row("changes made", made / ms * 1000, "per s");
     row("server's CPU", (cpuMs - usage.cpuMs) / ms, "s per s");
-    row("server's heap and buffers, before", before.heapMiB, "MiB");
-    row("server's heap and buffers, after", after.heapMiB, "MiB");
-    row("server's RSS, before", before.rssMiB, "MiB");
-    row("server's RSS, after", after.rssMiB, "MiB");
+    for (const [when, { heapMiB, rssMiB, pageMiB }] of Object.entries({ before, between, after })) {
+      const moment = when === "between" ? "halfway" : when;
+      row(`server's heap and buffers, ${moment}`, heapMiB, "MiB");
+      row(`server's RSS, ${moment}`, rssMiB, "MiB");
+      if (pageMiB !== undefined) row(`console's heap, ${moment}`, pageMiB, "MiB");
+    }
     row("server's RSS, peak", peakRssMiB, "MiB");
-    if (before.pageMiB === undefined || after.pageMiB === undefined) return;
-    row("console's heap, before", before.pageMiB, "MiB");
-    row("console's heap, after", after.pageMiB, "MiB");
   },
 };
 
