@@ -77,6 +77,7 @@ describe.skipIf(skipWithoutBrowser())("the console", () => {
     const timer = setInterval(() => void renew(leaseOf("one")), 500);
     onTestFinished(() => clearInterval(timer));
     await page.getByText("1 collector", { exact: false }).waitFor();
+    await page.getByText("one: ready", { exact: true }).waitFor();
   });
 
   test("has few rows of ten thousand in the page, wherever it is scrolled to", async () => {

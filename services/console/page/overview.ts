@@ -12,6 +12,9 @@ import type { Tone } from "./ui.ts";
 const words = texts.overview;
 const sourceAnswers = new Answers<{ readonly sources: readonly SourceState[] }>({ everyMs: 5_000 });
 
+/** Maximum number of replicas that are shown of a source. */
+const maxReplicas = 6;
+
 /** The installation as one picture: sources, entry log, aggregator, clients; above it what needs a person. */
 export function overviewView(): ComponentChild {
   const { overview } = known;
@@ -102,6 +105,7 @@ function sourcesStation(): ComponentChild {
 
 function sourceLine({ key, state, resources, remark, collectors, unsettled }: SourceState): ComponentChild {
   const live = collectors.filter(({ status }) => status === "live").length;
+  const replicas = collectors.filter(({ status }) => status !== "left");
   const tone: Tone = state === "synced" && live > 0
     ? remark === null && unsettled.length === 0 ? "ok" : "note"
     : "problem";
@@ -115,10 +119,26 @@ function sourceLine({ key, state, resources, remark, collectors, unsettled }: So
       `${state}, ${resources} ${words.resources}, ${live === 0 ? words.noCollector : words.collectors(live)}`,
     ),
     live === 0 ? undefined : h("span", { class: "muted" }, readText(collectors)),
+    ...replicas.slice(0, maxReplicas).map(replicaLine),
+    replicas.length > maxReplicas
+      ? h("span", { class: "muted" }, words.moreReplicas(replicas.length - maxReplicas))
+      : undefined,
     unsettled.length === 0
       ? undefined
       : h("span", { class: "muted", title: words.unsettledHelp }, words.unsettled(unsettled)),
     remark === null ? undefined : h("span", { class: "remark" }, remark),
+  );
+}
+
+/** A replica of a collector: whether it lives, and how it sees the registry. */
+function replicaLine({ member, status, view, error }: SourceState["collectors"][number]): ComponentChild {
+  const isWell = status === "live" && view === "ready" && error === null;
+  const tone: Tone = isWell ? "ok" : status === "live" ? "note" : "problem";
+  return h(
+    "span",
+    { class: "muted", title: error ?? undefined },
+    dot(tone),
+    ` ${member}: ${status === "live" ? view : status}`,
   );
 }
 

@@ -67,6 +67,7 @@ export const texts = {
     furthestBehind: "the furthest behind",
     readAgo: (seconds: number) => `read ${duration(seconds * 1000)} ago`,
     neverRead: "never read",
+    moreReplicas: (count: number) => `and ${count.toLocaleString()} more`,
     resources: "resources",
     unsettled: (names: readonly string[]) => `still publishing: ${names.join(", ")}`,
     unsettledHelp:
