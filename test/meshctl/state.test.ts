@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { start } from "../../services/aggregator/aggregator-rig.ts";
+import { nodeOf, openStream } from "../../services/aggregator/xds/grpc-client-rig.ts";
 import { leaseOf } from "../../services/aggregator/sources/lease-rig.ts";
 import { run } from "../../services/meshctl/meshctl-rig.ts";
 import { encodeSubject, syncMarkerSubject } from "../../shared/model/subject.ts";
@@ -90,6 +91,31 @@ describe("commands that ask the debug API", () => {
     });
     expect(await run("held", "--api", api)).toEqual({ code: 0, out: "", err: "nothing is held back\n" });
     expect(JSON.parse((await run("clients", "--api", api, "-o", "json")).out)).toEqual([]);
+  });
+
+  test("clients: says for how long one is behind, and what it refuses, with exit code 3", async () => {
+    await rig.publish(entry("eureka", "orders", "10.0.0.1"), marker("eureka", 1), marker("zookeeper", 0));
+    await rig.aggregator.gate.opened;
+    const [address = ""] = rig.aggregator.xdsAddresses;
+    const client = openStream(address);
+    const typeUrl = "networking.istio.io/v1/ServiceEntry";
+    client.send({ typeUrl, node: nodeOf(), responseNonce: "boot" });
+    const first = await client.next();
+    const clients = async () => await run("clients", "--api", api);
+    await expect.poll(async () => (await clients()).out).toMatch(/ServiceEntry +behind +\d+\.\d s /);
+    client.send({ typeUrl, versionInfo: first.versionInfo, responseNonce: first.nonce });
+    await expect.poll(clients).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/ServiceEntry +up to date +- +\S{16}/),
+    });
+    await rig.publish(entry("eureka", "orders", "10.0.0.2"));
+    const { nonce } = await client.next();
+    const errorDetail = { message: "no thanks" };
+    client.send({ typeUrl, versionInfo: first.versionInfo, responseNonce: nonce, errorDetail });
+    await expect.poll(clients).toMatchObject({
+      code: 3,
+      out: expect.stringMatching(/ServiceEntry +refuses the last response +\d+\.\d s +\S+ +no thanks/),
+    });
   });
 
   test("held: a source's losses are shown and let go", async () => {
