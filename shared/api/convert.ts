@@ -4,7 +4,9 @@ import { Comparison } from "./compare.ts";
 /** An answer of a registry, to be converted as the source's collector would, and compared. */
 export const ConvertRequest = z.strictObject({
   source: z.string().meta({ description: "<registry>, or <registry>/<source>" }),
-  answer: z.union([z.string(), z.record(z.string(), z.unknown()), z.array(z.unknown())]).meta({
+  answer: z.union([z.string(), z.record(z.string(), z.unknown()), z.array(z.unknown())], {
+    error: "expected what the registry answered; meshctl convert --diff also reads a registry itself",
+  }).meta({
     description: "what meshctl convert takes as input: as text, or as JSON within the body",
   }),
   configuration: z.union([z.string(), z.record(z.string(), z.unknown())]).optional().meta({

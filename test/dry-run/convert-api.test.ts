@@ -66,7 +66,7 @@ describe("POST /api/v1/convert", () => {
       /^400 the body is no JSON: .*"answer": }/,
     );
     expect(await refused('{"source": "eureka",\n "answer": [')).toMatch(/^400 .* \(line 2 column 13\)$/);
-    expect(await refused({ source: "eureka" })).toMatch(/^400 answer: /);
+    expect(await refused({ source: "eureka", configuration: {} })).toMatch(/^400 answer: .*meshctl convert/);
     expect(await refused({ source: "nacos", answer: "[]" })).toMatch(/^404 there is no source nacos/);
     expect(await refused({ source: "eureka", answer: '{"applications":\n{"application": [' })).toMatch(
       /^400 .*line 2 column 18/,
