@@ -1,17 +1,19 @@
 import { z } from "zod";
 import { Comparison } from "./compare.ts";
 
-/** An answer of a registry, to be converted as the source's collector would, and compared. */
+/** An answer of a registry, a configuration or both: what the source's collector would make of them, to be compared. */
 export const ConvertRequest = z.strictObject({
   source: z.string().meta({ description: "<registry>, or <registry>/<source>" }),
-  answer: z.union([z.string(), z.record(z.string(), z.unknown()), z.array(z.unknown())], {
-    error: "expected what the registry answered; meshctl convert --diff also reads a registry itself",
-  }).meta({
-    description: "what meshctl convert takes as input: as text, or as JSON within the body",
+  answer: z.union([z.string(), z.record(z.string(), z.unknown()), z.array(z.unknown())]).optional().meta({
+    description:
+      "what meshctl convert takes as input: as text, or as JSON within the body; absent: the collector reads its registry anew, which takes the operator's token",
   }),
   configuration: z.union([z.string(), z.record(z.string(), z.unknown())]).optional().meta({
     description: "a configuration in the place of the collector's, as text (YAML or JSON) or as JSON",
   }),
+}).refine(({ answer, configuration }) => answer !== undefined || configuration !== undefined, {
+  path: ["answer"],
+  error: "give a registry's answer, a configuration or both",
 });
 export type ConvertRequest = z.infer<typeof ConvertRequest>;
 

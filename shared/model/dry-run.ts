@@ -36,8 +36,8 @@ export const DryRunQuestion = z.object({
   by: z.literal("dry-run"),
   /** The replica that is to answer: one is enough. */
   member: z.string(),
-  /** What the registry answered, as text. */
-  input: z.string(),
+  /** What the registry answered, as text; absent: the collector reads the registry anew. */
+  input: z.string().optional(),
   /** A configuration in the place of the collector's, as text. */
   configuration: z.string().optional(),
 });

@@ -32,6 +32,16 @@ export function operatorsOnly({ operatorToken }: Pick<HttpTokens, "operatorToken
   };
 }
 
+/** Guards an action that isn't slime's: without an operator's token it isn't there for anybody. */
+export function withOperatorsToken(tokens: Pick<HttpTokens, "operatorToken">): MiddlewareHandler {
+  const guard = operatorsOnly(tokens);
+  return async (c, next) => {
+    if (tokens.operatorToken !== "") return await guard(c, next);
+    const error = "this API only reads: set http.operatorToken, and send it with an action";
+    return c.json({ error }, 403);
+  };
+}
+
 const needsToken = "this needs the operator's token (http.operatorToken)";
 
 /** True if a browser says that a page from elsewhere has made the request, be it by a form. */

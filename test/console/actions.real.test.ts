@@ -129,6 +129,21 @@ describe.skipIf(skipWithoutBrowser())("the console's actions and comparisons", (
     expect(faults).toEqual([]);
   });
 
+  test("has a collector read its registry anew for another configuration, with the operator's token", async () => {
+    const { aggregator } = await startMesh({ http: { address: "127.0.0.1:0", operatorToken: "op" } });
+    const { page, faults } = await open(`${aggregator.http.url}/#/dryrun`);
+    await expect.poll(() => page.getByRole("combobox").inputValue(), soon).toBe("eureka");
+    await page.getByText("With another configuration").click();
+    const eurekaSource = { enabled: true, address: ["http://127.0.0.1:1"], nsHost: false, svcPort: 7777 };
+    await page.getByLabel("Configuration in the place").fill(JSON.stringify({ eurekaSource }));
+    await page.getByRole("button", { name: "Compare" }).click();
+    await page.getByRole("alert").filter({ hasText: "operator's token" }).waitFor();
+    await page.getByLabel("Operator's token").fill("op");
+    await page.getByRole("button", { name: "Compare" }).click();
+    await page.getByText("7777").first().waitFor();
+    expect(faults.filter((fault) => !fault.includes("401"))).toEqual([]);
+  });
+
   test("names collectors that live and haven't published their share", async () => {
     const { url, renew } = await startApi([recordOf("orders")]);
     const beat = () => renew(leaseOf("one", { unsettled: ["two", "one"] }));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { startServer, up } from "../../services/eureka-collector/eureka-rig.ts";
 import { soon } from "../../services/zk-collector/collector-rig.ts";
+import { Converted } from "../../shared/api/convert.ts";
 import { appsAt, startMesh } from "./dry-run-rig.ts";
 
 describe("POST /api/v1/convert", () => {
@@ -48,6 +49,25 @@ describe("POST /api/v1/convert", () => {
     });
   });
 
+  test("a configuration alone, for operators: the registry is read anew, where the collector reads it", async () => {
+    const { post } = await startMesh({
+      http: { address: "127.0.0.1:0", token: "r", operatorToken: "o" },
+    });
+    const as = (token: string) => ({ authorization: `Bearer ${token}` });
+    const eurekaSource = { address: ["http://127.0.0.1:1/eureka"], nsHost: false, svcPort: 7777 };
+    const question = { source: "eureka", configuration: { eurekaSource } };
+    expect(await post(question, as("r"))).toMatchObject({ status: 401 });
+    expect(await post({ source: "eureka" }, as("o"))).toMatchObject({
+      status: 400,
+      body: { error: expect.stringContaining("give a registry's answer, a configuration or both") },
+    });
+    const { status, body } = await post(question, as("o"));
+    expect(status).toBe(200);
+    const { counts, entries } = Converted.parse(body);
+    expect(counts).toMatchObject({ new: 0, changed: 2, gone: 0 });
+    expect(JSON.stringify(entries)).toContain("7777");
+  });
+
   test("records that can't be used are named, whatever their names hold", async () => {
     const { convert } = await startMesh();
     const name = "<img src=x onerror=alert(1)>";
@@ -66,7 +86,7 @@ describe("POST /api/v1/convert", () => {
       /^400 the body is no JSON: .*"answer": }/,
     );
     expect(await refused('{"source": "eureka",\n "answer": [')).toMatch(/^400 .* \(line 2 column 13\)$/);
-    expect(await refused({ source: "eureka", configuration: {} })).toMatch(/^400 answer: .*meshctl convert/);
+    expect(await refused({ source: "eureka", answer: undefined })).toMatch(/^403 this API only reads/);
     expect(await refused({ source: "nacos", answer: "[]" })).toMatch(/^404 there is no source nacos/);
     expect(await refused({ source: "eureka", answer: '{"applications":\n{"application": [' })).toMatch(
       /^400 .*line 2 column 18/,

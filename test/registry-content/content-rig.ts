@@ -77,7 +77,11 @@ export interface Served {
  * Converts the content as the collector of the registry does, and expects that Istio and Envoy take every resource as
  * it is, and that every record that was left out is named.
  */
-export async function servedOf(source: ConvertSource, content: unknown, options: object): Promise<Served> {
+export async function servedOf(
+  source: Omit<ConvertSource, "convertAnew">,
+  content: unknown,
+  options: object,
+): Promise<Served> {
   const config = { ...JSON.parse(source.defaultConfig), ...options };
   const loaded = loadConfig(JSON.stringify(config), { env: {}, fileName: "test" });
   const { manifests, invalidRecords } = await source.convert(

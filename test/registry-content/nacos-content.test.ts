@@ -26,7 +26,7 @@ const convert: ConvertInput = (input, loaded) => {
   return Promise.resolve({ manifests, invalidRecords, notes: [] });
 };
 
-const nacosSource: ConvertSource = {
+const nacosSource: Omit<ConvertSource, "convertAnew"> = {
   convert,
   section: "nacosSource",
   isEnabled: ({ config }) => config.nacosSource.enabled,

@@ -3,7 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import { ReleaseQuestion } from "../../../shared/api/actions.ts";
 import type { Action, Released } from "../../../shared/api/actions.ts";
 import { errorText, isMeshError } from "../../../shared/runtime/errors.ts";
-import { operatorsOnly } from "../../../shared/runtime/operator.ts";
+import { withOperatorsToken } from "../../../shared/runtime/operator.ts";
 import { whoAsks } from "../debug/who-asks.ts";
 import { sourceKey } from "../ingest/sync-gate.ts";
 import { releaseHeld } from "../sources/release.ts";
@@ -31,14 +31,7 @@ export function actionRoutes(options: ApiOptions): Hono {
   const routes = new Hono();
   routes.post(
     "/held/release",
-    async (c, next) => {
-      if (http.operatorToken !== "") return await next();
-      return c.json(
-        { error: "this API only reads: set http.operatorToken, and send it with an action" },
-        403,
-      );
-    },
-    operatorsOnly(http),
+    withOperatorsToken(http),
     bodyLimit({ maxSize: maxActionBytes, onError: (c) => c.json({ error: "the body is too large" }, 413) }),
     async (c) => {
       const question = ReleaseQuestion.safeParse(await c.req.json().catch(() => undefined));

@@ -11,7 +11,7 @@ import { Refusal } from "./operation.ts";
 const maxInvalidRecords = 1000;
 
 /**
- * Has a collector convert a registry's answer, and compares the result with what the source has published. Publishes
+ * Has a collector convert a registry's answer, or what its registry has now, and compares the result with what the source has published. Publishes
  * nothing.
  * @throws Refusal for a body of another form, an answer that can't be read or costs too much, and without a collector
  */
@@ -25,7 +25,7 @@ export async function convert(body: unknown, options: ApiOptions): Promise<Conve
   const source = sourceNamed(request.data.source, options);
   const key = sourceKey(source.registry, source.source);
   const result = await options.collectors.dryRun(source, {
-    input: asText(answer, "answer"),
+    ...(answer === undefined ? {} : { input: asText(answer, "answer") }),
     ...(configuration === undefined ? {} : { configuration: asText(configuration, "configuration") }),
   });
   if ("failed" in result) throw refusals[result.failed](key);

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
-import type { Context } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { withOperatorsToken } from "../../../shared/runtime/operator.ts";
 import { jsonFault } from "../../../shared/runtime/json-fault.ts";
 import type { ApiOptions } from "./api-options.ts";
 import { AtMost } from "./at-most.ts";
@@ -26,10 +27,20 @@ export function dryRunRoutes(options: ApiOptions): Hono {
   app.post(
     "/convert",
     limit,
+    whereRegistryIsRead(withOperatorsToken(options.config.http)),
     (c) =>
       answered(c, async () => await conversions.run(async () => await convert(await bodyOf(c), options))),
   );
   return app;
+}
+
+/** A dry run without an answer costs a registry a complete read: `guard` says for whom. */
+function whereRegistryIsRead(guard: MiddlewareHandler): MiddlewareHandler {
+  return async (c, next) => {
+    const body: unknown = await c.req.json().catch(() => undefined);
+    const hasAnswer = typeof body !== "object" || body === null || "answer" in body;
+    return hasAnswer ? await next() : await guard(c, next);
+  };
 }
 
 /** A body that is read for its sender's sake, in bytes at most. */

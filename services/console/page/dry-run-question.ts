@@ -8,7 +8,8 @@ export type DryRunQuestion =
 
 /**
  * The question for a text: to compare, if it has resources of Istio (an array of them, as `meshctl convert -o json`
- * prints it, one of them, or a body of `/api/v1/compare`), else to convert it as an answer of the source's registry.
+ * prints it, one of them, or a body of `/api/v1/compare`), else to convert it as an answer of the source's registry. Without a text
+ * the registry is read anew.
  * What each of them holds is the aggregator's to check.
  * @throws SyntaxError if it begins as JSON and is none
  */
@@ -17,7 +18,8 @@ export function dryRunQuestion(source: string, text: string, configuration: stri
   const manifests = manifestsIn(given);
   if (manifests !== undefined) return { path: "/compare", body: { source, manifests: [...manifests] } };
   const more = configuration.trim() === "" ? {} : { configuration };
-  return { path: "/convert", body: { source, answer: text, ...more } };
+  const answer = text.trim() === "" ? {} : { answer: text };
+  return { path: "/convert", body: { source, ...answer, ...more } };
 }
 
 function manifestsIn(given: unknown): readonly unknown[] | undefined {

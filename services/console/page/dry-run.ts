@@ -3,7 +3,7 @@ import type { ComponentChild } from "preact";
 import type { ComparedEntry, Comparison } from "../../../shared/api/compare.ts";
 import type { Converted } from "../../../shared/api/convert.ts";
 import type { SourceState } from "../../../shared/api/state.ts";
-import { ask } from "./api.ts";
+import { act, ask, hasOperatorToken, NoAnswer, setOperatorToken } from "./api.ts";
 import { differenceList } from "./differences.ts";
 import { dryRunQuestion } from "./dry-run-question.ts";
 import { Answers } from "./loader.ts";
@@ -83,6 +83,10 @@ function question(keys: readonly string[], chosen: string): ComponentChild {
       h("summary", {}, words.otherConfiguration),
       h("label", { for: "dry-configuration" }, words.configuration),
       h("textarea", { id: "dry-configuration", name: "configuration", rows: 6, spellcheck: false }),
+      hasOperatorToken() ? undefined : h("label", { for: "dry-token" }, words.token),
+      hasOperatorToken()
+        ? undefined
+        : h("input", { id: "dry-token", name: "token", type: "password", autocomplete: "off" }),
     ),
     h("button", { type: "submit", class: "primary", disabled: state.is === "running" }, words.go),
   );
@@ -95,16 +99,26 @@ async function compare(form: FormData): Promise<void> {
     const file = form.get("file");
     const text = file instanceof File && file.size > 0 ? await file.text() : fieldOf(form, "text");
     const question = dryRunQuestion(fieldOf(form, "source"), text, fieldOf(form, "configuration"));
-    state = { is: "done", comparison: await ask<Comparison | Converted>(question.path, question) };
+    const token = fieldOf(form, "token");
+    if (token !== "") setOperatorToken(token);
+    // Reading a registry anew is an action; a pasted text is a question.
+    const comparison = "answer" in question.body || "manifests" in question.body
+      ? await ask<Comparison | Converted>(question.path, question)
+      : await act<Converted>(question.path, question.body);
+    state = { is: "done", comparison };
   } catch (error) {
-    state = {
-      is: "failed",
-      why: error instanceof SyntaxError
-        ? `${words.noJson} ${error.message}`
-        : String(error instanceof Error ? error.message : error),
-    };
+    state = { is: "failed", why: reasonOf(error) };
   }
   changed();
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof SyntaxError) return `${words.noJson} ${error.message}`;
+  if (!(error instanceof NoAnswer && error.status === 401)) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  setOperatorToken("");
+  return texts.release.wrongToken;
 }
 
 function result(): ComponentChild {

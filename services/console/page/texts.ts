@@ -318,6 +318,7 @@ export const texts = {
     file: "or a file with it",
     otherConfiguration: "With another configuration",
     configuration: "Configuration in the place of the collector's (YAML or JSON)",
+    token: "Operator's token: without an answer above, the collector reads its registry anew",
     go: "Compare",
     noJson: "This is no JSON:",
     result: "What would change",

@@ -7,6 +7,7 @@ import type { EurekaAnswer } from "../client/client.ts";
 import { decodeApplication } from "../client/decode.ts";
 import type { EurekaApplication, InvalidRecord } from "../client/decode.ts";
 import type { EurekaReader } from "../view/cluster.ts";
+import { eureka } from "../registry.ts";
 import { EurekaView } from "../view/eureka-view.ts";
 import { jsonFault } from "../../../shared/runtime/json-fault.ts";
 import type {
@@ -59,6 +60,14 @@ async function convertEureka(
 export const eurekaConvertSource: ConvertSource = {
   section: "eurekaSource",
   convert: convertEureka,
+  convertAnew: async (loaded, running, signal) => {
+    const { eurekaSource: { requestTimeout, maxResponseBytes } } = running.config;
+    const servers = [...eurekaServersOf(running.config.eurekaSource)];
+    const source = { ...loaded.config.eurekaSource, servers, requestTimeout, maxResponseBytes };
+    const read = await readOnce((context) => eureka.open(source, context), loaded, "Eureka", signal);
+    const invalidRecords = Array.from(read.invalidRecords, ([path, reason]) => ({ path, reason }));
+    return { manifests: read.manifests, invalidRecords, notes: [] };
+  },
   isEnabled: ({ config }) => config.eurekaSource.enabled,
   // The address is never asked, but a source without one is a mistake everywhere else.
   defaultConfig: JSON.stringify({

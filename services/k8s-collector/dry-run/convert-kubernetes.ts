@@ -7,6 +7,7 @@ import type { K8sSource } from "../../../shared/config/mod.ts";
 import { resources } from "../../../shared/kubernetes/kubernetes.ts";
 import type { Resource } from "../../../shared/kubernetes/kubernetes.ts";
 import { errorText, MeshError } from "../../../shared/runtime/errors.ts";
+import { kubernetes } from "../registry.ts";
 import { KubernetesView } from "../view/kubernetes-view.ts";
 import type { Conversion, ConvertSource } from "../../../shared/collector/dry-run/convert-source.ts";
 import { ListedCluster } from "./listed-cluster.ts";
@@ -65,6 +66,19 @@ export const kubernetesConvertSource: ConvertSource = {
       signal,
     );
     return conversion(read, [], [`read ${paths.join(", ")}`]);
+  },
+  convertAnew: async (loaded, { config }, signal) => {
+    const { clusters, clusterSecretsNamespace, istiodNamespace, allowWatchedClusters } = config.k8sSource;
+    const connection = { clusters, clusterSecretsNamespace, istiodNamespace, allowWatchedClusters };
+    const source = { ...loaded.config.k8sSource, ...connection };
+    const connected = { ...loaded, config: { ...loaded.config, k8s: config.k8s } };
+    const read = await readOnce(
+      (context) => kubernetes.open(source, context),
+      connected,
+      "Kubernetes",
+      signal,
+    );
+    return conversion(read, [], []);
   },
   isEnabled: ({ config }) => config.k8sSource.enabled,
   // The file is never read, but a cluster without one is a mistake everywhere else.

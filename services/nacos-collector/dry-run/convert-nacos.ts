@@ -43,6 +43,14 @@ export const nacosConvertSource: ConvertSource = {
       notes: [`read ${address.join(",")}`],
     };
   },
+  convertAnew: async (loaded, running, signal) => {
+    const { driver, generation, requestTimeout, tls } = running.config.nacosSource;
+    const servers = [...nacosServersOf(running.config.nacosSource)];
+    const connection = { driver, generation, requestTimeout, tls, servers };
+    const source = { ...loaded.config.nacosSource, ...connection };
+    const read = await readOnce((context) => nacos.open(source, context), loaded, "Nacos", signal);
+    return { manifests: read.manifests, invalidRecords: recordsOf(read.invalidRecords), notes: [] };
+  },
   isEnabled: ({ config }) => config.nacosSource.enabled,
   // The address is never asked, but a source without one is a mistake everywhere else.
   defaultConfig: JSON.stringify({ nacosSource: { address: ["http://localhost:8848"], allNamespaces: true } }),

@@ -36,6 +36,15 @@ export const zookeeperConvertSource: ConvertSource = {
       notes: [`read ${address.join(",")}`],
     };
   },
+  convertAnew: async (loaded, running, signal) => {
+    const { address, connectionTimeout, driver, username, password, tls, maxFrameBytes } =
+      running.config.zookeeperSource;
+    const connection = { address, connectionTimeout, driver, username, password, tls, maxFrameBytes };
+    const source = { ...loaded.config.zookeeperSource, ...connection };
+    const read = await readOnce((context) => zookeeper.open(source, context), loaded, "ZooKeeper", signal);
+    const invalidRecords = Array.from(read.invalidRecords, ([path, reason]) => ({ path, reason }));
+    return { manifests: read.manifests, invalidRecords, notes: [] };
+  },
   isEnabled: ({ config }) => config.zookeeperSource.enabled,
   // The address is never asked, but a source without one is a mistake everywhere else.
   defaultConfig: JSON.stringify({ zookeeperSource: { enabled: true, address: ["localhost:2181"] } }),

@@ -31,6 +31,16 @@ export interface ConvertSource {
     loaded: ConversionConfig,
     signal: AbortSignal,
   ) => Promise<Conversion>;
+  /**
+   * Reads the registry anew and converts it with `loaded`, but where and as whom it is read is as in `running`. Both have
+   * this source as their only one.
+   * @throws MeshError `registry-unavailable`
+   */
+  readonly convertAnew: (
+    loaded: ConversionConfig,
+    running: ConversionConfig,
+    signal: AbortSignal,
+  ) => Promise<Conversion>;
   /** Whether the configuration has this source switched on. */
   readonly isEnabled: (loaded: LoadedConfig) => boolean;
   /** Our own configuration with the source on and everything else by default, in JSON. */

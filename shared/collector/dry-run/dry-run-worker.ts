@@ -17,7 +17,11 @@ async function resultOf(source: ConvertSource, task: DryRunTask): Promise<DryRun
   try {
     // The caller ends the thread.
     const never = new AbortController().signal;
-    return { conversion: await source.convert(task.input, configOf(source, task), never) };
+    const loaded = configOf(source, task);
+    const conversion = task.input === undefined
+      ? await source.convertAnew(loaded, configOf(source, { ...task, configuration: undefined }), never)
+      : await source.convert(task.input, loaded, never);
+    return { conversion };
   } catch (error) {
     const isInput = isMeshError(error, "protocol-violation") || isMeshError(error, "configuration");
     return { failure: { why: isInput ? "input" : "other", text: errorText(error) } };

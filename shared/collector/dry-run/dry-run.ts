@@ -12,7 +12,8 @@ export interface DryRunTask {
   readonly name: string;
   /** The collector's configuration. */
   readonly running: ConversionConfig;
-  readonly input: string;
+  /** Absent: the registry is read anew. */
+  readonly input?: string | undefined;
   readonly configuration?: string | undefined;
 }
 
@@ -32,7 +33,7 @@ export type DryRun = (
 ) => Promise<DryRunResult>;
 
 /**
- * Makes the function that converts a registry's answer as the collector would. `thread` is a module that calls
+ * Makes the function that converts a registry's answer, or what it has now, as the collector would. `thread` is a module that calls
  * `serveDryRun`: in a thread of its own a dry run can't hold up the collector's leases, and can be ended when it takes
  * too long or too much memory.
  */
@@ -65,7 +66,8 @@ async function runIn(
 ): Promise<DryRunResult> {
   const worker = new Worker(thread, {
     workerData: task,
-    env: {},
+    // In a pod the environment says where its API server is.
+    env: task.input === undefined ? { ...process.env } : {},
     execArgv: [],
     resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
   });
