@@ -4,11 +4,15 @@ import { Comparison } from "./compare.ts";
 /** An answer of a registry, a configuration or both: what the source's collector would make of them, to be compared. */
 export const ConvertRequest = z.strictObject({
   source: z.string().meta({ description: "<registry>, or <registry>/<source>" }),
-  answer: z.union([z.string(), z.record(z.string(), z.unknown()), z.array(z.unknown())]).optional().meta({
+  answer: z.union([z.string(), z.record(z.string(), z.unknown()), z.array(z.unknown())], {
+    error: "expected text, or an object or a list",
+  }).optional().meta({
     description:
       "what meshctl convert takes as input: as text, or as JSON within the body; absent: the collector reads its registry anew, which takes the operator's token",
   }),
-  configuration: z.union([z.string(), z.record(z.string(), z.unknown())]).optional().meta({
+  configuration: z.union([z.string(), z.record(z.string(), z.unknown())], {
+    error: "expected text, or an object",
+  }).optional().meta({
     description: "a configuration in the place of the collector's, as text (YAML or JSON) or as JSON",
   }),
 }).refine(({ answer, configuration }) => answer !== undefined || configuration !== undefined, {

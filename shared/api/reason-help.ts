@@ -89,7 +89,7 @@ export const reasonHelp: Readonly<Record<ReasonCode, string>> = {
   MR2703:
     "The istiod's configuration lacks the entry: it isn't connected to this aggregator (`meshctl clients`; `meshctl config-sources` prints what its mesh configuration needs), its view leaves the entry out, or it rejected the entry by a rule of its own, which its log tells.",
   MR2704:
-    "The address in `istiod.debug` can't be reached, or refuses. Other stages are right all the same. istiod answers requests from elsewhere than its own pod only with the token of a service account in its system namespace, or in one of `DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES`, with the audience `istio-ca` (`istiod.bearerFile`).",
+    "The address in `istiod.debug` can't be reached, refuses, or is that of another server, whose answer is no list of configurations. Other stages are right all the same. istiod answers requests from elsewhere than its own pod only with the token of a service account in its system namespace, or in one of `DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES`, with the audience `istio-ca` (`istiod.bearerFile`).",
   MR3001:
     "Look at NATS, at `nats.servers` and at the credentials. Nothing is lost: what was read before stays served, and collectors publish when NATS is back.",
   MR3002:

@@ -9,6 +9,7 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
+import { z } from "zod";
 import type { Config } from "../config/mod.ts";
 import type { Logger } from "../runtime/log.ts";
 import { pause } from "../runtime/waiting.ts";
@@ -79,6 +80,18 @@ function traceparentOf({ traceId, spanId, traceFlags }: SpanContext): string {
   return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;
 }
 
+/** How OpenTelemetry reports an error: as JSON, with its stack. */
+const Reported = z.object({ message: z.string(), code: z.string().default("") });
+
+function inWords(reason: string): string {
+  try {
+    const { message, code } = Reported.parse(JSON.parse(reason));
+    return message.includes(code) ? message : `${message} (${code})`;
+  } catch {
+    return reason;
+  }
+}
+
 /** A receiver that is away costs spans and nothing else: the log says so once a minute. */
 function warnOf(log: Logger): void {
   let warnedMs = Number.NEGATIVE_INFINITY;
@@ -86,7 +99,10 @@ function warnOf(log: Logger): void {
   const error = (reason: string) => {
     if (performance.now() - warnedMs < warnEveryMs) return;
     warnedMs = performance.now();
-    log.warn({ reason }, "spans can't be sent and are dropped: check tracing.endpoint and its receiver");
+    log.warn(
+      { reason: inWords(reason) },
+      "spans can't be sent and are dropped: check tracing.endpoint and its receiver",
+    );
   };
   diag.setLogger({ error, warn: ignore, info: ignore, debug: ignore, verbose: ignore }, {
     logLevel: DiagLogLevel.ERROR,

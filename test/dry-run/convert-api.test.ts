@@ -87,6 +87,11 @@ describe("POST /api/v1/convert", () => {
     );
     expect(await refused('{"source": "eureka",\n "answer": [')).toMatch(/^400 .* \(line 2 column 13\)$/);
     expect(await refused({ source: "eureka", answer: undefined })).toMatch(/^403 this API only reads/);
+    expect(await refused({ source: "eureka", answer: 5 })).toBe(
+      "400 answer: expected text, or an object or a list",
+    );
+    expect(await refused("null")).toMatch(/^400 body: .*expected object/);
+    expect(await refused({ source: "eureka", answer: "[]", sauce: 1 })).toMatch(/^400 body: .*sauce/);
     expect(await refused({ source: "nacos", answer: "[]" })).toMatch(/^404 there is no source nacos/);
     expect(await refused({ source: "eureka", answer: '{"applications":\n{"application": [' })).toMatch(
       /^400 .*line 2 column 18/,

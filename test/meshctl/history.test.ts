@@ -61,6 +61,8 @@ describe("differences", () => {
     expect((await request(`${orders}/diff?source=nacos`)).status).toBe(404);
     const shown = await run("history", "orders", "--api", url);
     expect(shown.out).toMatch(/changed +eureka .*\+ metadata\.labels\.app "till"/);
+    const nowhere = await run("diff", "shop/orders", "--from", "nowhere", "--api", url);
+    expect([nowhere.code, nowhere.err]).toEqual([1, expect.stringMatching(/answered 404: \w/)]);
     const same = await run("diff", "shop/orders", "--api", url);
     expect([same.code, same.out]).toEqual([0, expect.stringContaining("no difference")]);
     const differs = await run("diff", "orders", "--from", first ?? "", "--api", url);

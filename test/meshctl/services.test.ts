@@ -122,6 +122,11 @@ describe("commands that ask the API", () => {
       code: 1,
       err: expect.stringContaining("trace"),
     });
+    const part = await run("describe", "order", "--api", api);
+    expect([part.code, part.err]).toEqual([
+      1,
+      expect.stringContaining("no service is called order; some have it in their name or host: shop/orders"),
+    ]);
     expect(await run("describe", "--api", api)).toMatchObject({ code: 2 });
   });
 

@@ -74,6 +74,24 @@ test("each istiod says what it has, and one that doesn't answer leaves the other
   expect(stages.find(({ stage }) => stage === "stream")?.verdict).toBe("ok");
 });
 
+test("what is no complete list of configurations is no evidence that a service is missing", async () => {
+  const answers = [
+    "<html><script>[]</script></html>",
+    "",
+    "null",
+    '{"items": []}',
+    '[{"kind": "ServiceEntry"}, ',
+    '[{"kind": "Serv',
+    '["',
+  ];
+  const all = await Promise.all(
+    answers.map((answer) => startDebug((_request, response) => response.end(answer))),
+  );
+  const { codes, texts } = await istiodStage([...all, await startDebug((_request, res) => res.end(" []\n"))]);
+  expect(codes?.map(([, code]) => code)).toEqual([...all.map(() => "MR2704"), "MR2703"]);
+  expect(texts).toContain("no list of configurations");
+});
+
 test("without an address there is no such station", async () => {
   const { codes, stages } = await istiodStage([]);
   expect(codes).toBeUndefined();

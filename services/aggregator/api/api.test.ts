@@ -100,7 +100,7 @@ describe("/api/v1/services", () => {
         ["limit=0", "limit"],
         ["limit=many", "limit"],
         ["flag=nice", "flag"],
-        ["ipp=1", "ipp"],
+        ["ipp=1", '{"error":"query: Unrecognized key: \\"ipp\\""}'],
         [`q=${"x".repeat(5000)}`, "too long"],
       ] as const
     ) {
@@ -143,8 +143,14 @@ describe("/api/v1/services/NAMESPACE/NAME", () => {
     expect((await request("/services/shop/nowhere/manifest")).status).toBe(404);
     expect(detail.manifest).toMatchObject({
       kind: "ServiceEntry",
-      metadata: { name: "both", namespace: "shop" },
+      metadata: {
+        name: "both",
+        namespace: "shop",
+        annotations: { ResourceVersion: detail.position },
+      },
     });
+    // Kubernetes refuses to create an object that has one.
+    expect(yaml).not.toContain("resourceVersion");
   });
 
   test("says who has it: first nobody, then the client that acknowledged it", async () => {

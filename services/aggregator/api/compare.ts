@@ -8,7 +8,7 @@ import { manifestIn } from "../history/manifest-in.ts";
 import { sourceKey } from "../ingest/sync-gate.ts";
 import { encodePrepared, prepareManifest } from "../output-stage/present.ts";
 import type { ApiOptions } from "./api-options.ts";
-import { Refusal } from "./operation.ts";
+import { firstIssue, Refusal } from "./operation.ts";
 
 /** The largest body of a comparison, in bytes: reading one keeps others waiting for a tenth of a second. */
 export const maxCompareBytes = 4 * 1024 * 1024;
@@ -22,10 +22,7 @@ const maxEntries = 1000;
  */
 export async function compare(body: unknown, options: ApiOptions): Promise<Comparison> {
   const request = CompareRequest.safeParse(body);
-  if (!request.success) {
-    const [issue] = request.error.issues;
-    throw new Refusal(400, `${issue?.path.join(".") ?? "body"}: ${issue?.message ?? "not understood"}`);
-  }
+  if (!request.success) throw new Refusal(400, firstIssue(request.error, "body"));
   const { source, manifests } = request.data;
   if (!options.overview.names.some((name) => sourceKey(name.registry, name.source) === source)) {
     throw new Refusal(404, `there is no source ${source}; sources lists all`);
@@ -69,11 +66,7 @@ function compared(
 ): ComparedEntry {
   const parsed = Manifest.safeParse(given);
   if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new Refusal(
-      400,
-      `manifests.${index}.${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not understood"}`,
-    );
+    throw new Refusal(400, `manifests.${index}.${firstIssue(parsed.error, "")}`);
   }
   const { kind, metadata: { namespace, name } } = parsed.data;
   const key = `${kind} ${namespace}/${name}`;

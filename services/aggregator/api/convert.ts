@@ -5,7 +5,7 @@ import { sourceKey } from "../ingest/sync-gate.ts";
 import type { ApiOptions } from "./api-options.ts";
 import { compare } from "./compare.ts";
 import { sourceNamed } from "./held-preview.ts";
-import { Refusal } from "./operation.ts";
+import { firstIssue, Refusal } from "./operation.ts";
 
 /** So many unusable records are listed. */
 const maxInvalidRecords = 1000;
@@ -17,10 +17,7 @@ const maxInvalidRecords = 1000;
  */
 export async function convert(body: unknown, options: ApiOptions): Promise<Converted> {
   const request = ConvertRequest.safeParse(body);
-  if (!request.success) {
-    const [issue] = request.error.issues;
-    throw new Refusal(400, `${issue?.path.join(".") || "body"}: ${issue?.message ?? "not understood"}`);
-  }
+  if (!request.success) throw new Refusal(400, firstIssue(request.error, "body"));
   const { answer, configuration } = request.data;
   const source = sourceNamed(request.data.source, options);
   const key = sourceKey(source.registry, source.source);

@@ -35,6 +35,11 @@ export class Refusal extends Error {
   }
 }
 
+/** The first thing that is wrong with a question, after its place; `whole` is the place of the question itself. */
+export function firstIssue({ issues: [issue] }: z.ZodError, whole: string): string {
+  return `${issue?.path.join(".") || whole}: ${issue?.message ?? "not understood"}`;
+}
+
 /** How many characters a query may have in all. */
 const maxQueryChars = 4096;
 
@@ -59,12 +64,7 @@ export function operation<Query extends z.ZodObject, Answer extends z.ZodType>(
         }
         const given = Given.safeParse(c.req.query());
         if (!given.success) {
-          const [issue] = given.error.issues;
-          return failure(
-            c,
-            400,
-            `${issue?.path.join(".") ?? "query"}: ${issue?.message ?? "not understood"}`,
-          );
+          return failure(c, 400, firstIssue(given.error, "query"));
         }
         try {
           const query = what.query.parse(c.req.query());

@@ -60,11 +60,10 @@ export function serviceManifest(
 }
 
 function manifestOf({ framed }: CachedResource): ServiceDetail["manifest"] {
-  const { name, namespace, labels, annotations: all, creationTimestamp, spec } = decodeResource(
+  const { name, namespace, labels, annotations, creationTimestamp, spec } = decodeResource(
     "ServiceEntry",
     framed,
   );
-  const { ResourceVersion: resourceVersion, ...annotations } = all;
   return {
     apiVersion: networkingApiVersion,
     kind: "ServiceEntry",
@@ -73,7 +72,6 @@ function manifestOf({ framed }: CachedResource): ServiceDetail["manifest"] {
       namespace,
       labels,
       annotations,
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
       ...(creationTimestamp && { creationTimestamp }),
     },
     spec,

@@ -2,10 +2,12 @@
 const maxItemBytes = 16 * 1024 * 1024;
 
 const [quote, backslash, opening, closing] = [0x22, 0x5c, 0x7b, 0x7d];
+const [space, listBegin, listEnd] = [0x20, 0x5b, 0x5d];
 
 /**
  * Cuts the objects out of a JSON array that comes in pieces, so that an answer of any length needs no more memory than
- * its largest item. Bytes between objects aren't looked at: what an item holds is for `JSON.parse` to check.
+ * its largest item. Of the bytes between objects only the first and the last count: what an item holds is for
+ * `JSON.parse` to check.
  */
 export class ArrayItems {
   #parts: Uint8Array[] = [];
@@ -13,6 +15,9 @@ export class ArrayItems {
   #depth = 0;
   #inText = false;
   #escaped = false;
+  /** The first and the last byte outside of objects and texts, spaces aside. */
+  #first = 0;
+  #last = 0;
 
   /** The objects that end in the next piece, as text. @throws RangeError for one that is too large */
   *add(piece: Uint8Array): Generator<string, undefined, undefined> {
@@ -25,6 +30,10 @@ export class ArrayItems {
         else if (byte === quote) this.#inText = false;
         continue;
       }
+      if (this.#depth === 0 && byte !== undefined && byte > space) {
+        if (this.#first === 0) this.#first = byte;
+        this.#last = byte;
+      }
       if (byte === quote) this.#inText = true;
       else if (byte === opening) {
         if (this.#depth++ === 0) begin = index;
@@ -35,6 +44,13 @@ export class ArrayItems {
       }
     }
     if (begin >= 0) this.#keep(piece.subarray(begin));
+  }
+
+  /** There is no more. @throws SyntaxError if that was no list, or not all of it */
+  end(): void {
+    if (this.#first !== listBegin || this.#last !== listEnd) {
+      throw new SyntaxError("it answers with no list of configurations, or with a part of one");
+    }
   }
 
   #keep(part: Uint8Array): void {

@@ -74,6 +74,7 @@ export class IstiodReader {
         entries.set(`${namespace}/${name}`, resourceVersion);
       }
     }
+    items.end();
     return entries;
   }
 }

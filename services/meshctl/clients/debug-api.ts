@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { Failure } from "../../../shared/api/state.ts";
 import type { CommandLine, OptionSpec } from "../../../shared/runtime/command-line.ts";
 import { errorText, MeshError } from "../../../shared/runtime/errors.ts";
 import { maskAddress } from "../../../shared/runtime/mask.ts";
@@ -14,6 +15,17 @@ export const debugApiOptions: Readonly<Record<string, OptionSpec>> = {
 
 /** How long an answer may take, in milliseconds. */
 const timeoutMs = 10_000;
+
+/** Why an answer is a refusal: what the API says, or the beginning of another server's words. */
+function reasonIn(text: string): string {
+  let said = text.trim();
+  try {
+    said = Failure.parse(JSON.parse(text)).error;
+  } catch {
+    // No answer of the API's: what it is tells more than that it isn't one.
+  }
+  return said.slice(0, 400);
+}
 
 /** A question that wasn't answered; the message is for the user. The command ends with exit code 1. */
 export class NotAnswered extends Error {}
@@ -112,7 +124,7 @@ export class DebugApi {
       );
     }
     throw new NotAnswered(
-      `${this.#shown(path, below)} answered ${response.status}: ${text.trim().slice(0, 400)}`,
+      `${this.#shown(path, below)} answered ${response.status}: ${reasonIn(text)}`,
     );
   }
 

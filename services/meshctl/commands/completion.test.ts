@@ -20,6 +20,9 @@ test("bash completes commands, and what get lists", async () => {
   expect(completed(out, "meshctl", "con")).toEqual(["conflicts", "convert", "config-sources"]);
   expect(completed(out, "meshctl", "")).toContain("completion");
   expect(completed(out, "meshctl", "get", "s")).toEqual(["services"]);
+  expect(completed(out, "meshctl", "nacos", "")).toEqual(["dump"]);
+  expect(completed(out, "meshctl", "held", "")).toEqual(["release"]);
+  expect(completed(out, "meshctl", "completion", "")).toEqual(["bash", "zsh", "fish"]);
 });
 
 test("bash completes the options of the command", async () => {

@@ -8,6 +8,15 @@ import { listedKinds } from "./state/get.ts";
 const shells = ["bash", "zsh", "fish"] as const;
 type Shell = (typeof shells)[number];
 
+/** The words that a command takes from a list. */
+const words: Readonly<Record<string, readonly string[]>> = {
+  get: listedKinds,
+  held: ["release"],
+  nacos: ["dump"],
+  zk: ["dump"],
+  completion: shells,
+};
+
 /** A command as far as it is completed. */
 type Completed = Pick<Command, "name" | "summary" | "run">;
 
@@ -72,6 +81,10 @@ function scriptOf(shell: Shell, commands: readonly Listed[]): string {
   }
 }
 
+function wordCases(line: (command: string, list: string) => string): string {
+  return Object.entries(words).map(([command, list]) => line(command, list.join(" "))).join("\n");
+}
+
 function flags({ options }: Listed): string {
   return options.map(({ name }) => `--${name}`).join(" ");
 }
@@ -91,11 +104,10 @@ ${commands.map((command) => `    ${command.name}) options="${flags(command)}" ;;
     COMPREPLY=($(compgen -W "$options" -- "$word"))
     ;;
   *)
-    if [ "\${COMP_WORDS[1]}" = get ] && [ "$COMP_CWORD" -eq 2 ]; then
-      COMPREPLY=($(compgen -W "${listedKinds.join(" ")}" -- "$word"))
-    else
-      COMPREPLY=($(compgen -f -- "$word"))
-    fi
+    case "$COMP_CWORD \${COMP_WORDS[1]}" in
+${wordCases((command, list) => `    "2 ${command}") COMPREPLY=($(compgen -W "${list}" -- "$word")) ;;`)}
+    *) COMPREPLY=($(compgen -f -- "$word")) ;;
+    esac
     ;;
   esac
 }
@@ -123,10 +135,11 @@ ${
   }
     esac
     _describe option offered
-  elif (( CURRENT == 3 )) && [[ $words[2] == get ]]; then
-    compadd ${listedKinds.join(" ")}
   else
-    _files
+    case "$CURRENT $words[2]" in
+${wordCases((command, list) => `    "3 ${command}") compadd ${list} ;;`)}
+    *) _files ;;
+    esac
   fi
 }
 (( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
@@ -145,7 +158,11 @@ function fishScript(commands: readonly Listed[]): string {
   ]);
   return `complete -c meshctl -f -n __fish_use_subcommand -a version -d 'Print the version'
 ${lines.join("\n")}
-complete -c meshctl -f -n '__fish_seen_subcommand_from get' -a '${listedKinds.join(" ")}'
+${
+    wordCases((command, list) =>
+      `complete -c meshctl -f -n '__fish_seen_subcommand_from ${command}' -a '${list}'`
+    )
+  }
 `;
 }
 

@@ -4,6 +4,9 @@ import { MeshError } from "../../../../shared/runtime/errors.ts";
 import type { DebugApi } from "../../clients/debug-api.ts";
 import { NotAnswered } from "../../clients/debug-api.ts";
 
+/** So many services are named to who gave a part of a name. */
+const maxNamed = 5;
+
 /**
  * The path of the service that a command line names, below `/api/v1`. Without a namespace its name has to be the only
  * one.
@@ -26,6 +29,10 @@ async function fullName(api: DebugApi, wanted: string): Promise<string> {
   );
   const [only, ...others] = exact;
   if (only !== undefined && others.length === 0) return only.name;
+  if (only === undefined && services.length > 0) {
+    const some = services.slice(0, maxNamed).map(({ name }) => name).join(", ");
+    throw new NotAnswered(`no service is called ${wanted}; some have it in their name or host: ${some}`);
+  }
   throw new NotAnswered(
     only === undefined
       ? `no service ${wanted} is served; meshctl trace ${wanted} says why`
