@@ -96,4 +96,6 @@ export const reasonHelp: Readonly<Record<ReasonCode, string>> = {
     "State of the world deletes what a response leaves out, so no client is served before every source was read or its `waitTime` is over. `meshctl sources` says which ones are waited for, and why.",
   MR3003: "The aggregator has started without NATS and serves what it knew before. Bring NATS back.",
   MR3004: "The remark says what is odd and what to do.",
+  MR3005:
+    "The entry log can be used, and its stream is set in a way that loses messages or makes publishing slow. The notice says what it costs; A stream of your own has all settings.",
 };

@@ -79,6 +79,7 @@ export const reasons = table({
   MR3002: { verdict: "problem", title: "The aggregator waits for sources" },
   MR3003: { verdict: "note", title: "The state on disk is served" },
   MR3004: { verdict: "note", title: "A source has a remark" },
+  MR3005: { verdict: "note", title: "A setting of the stream costs something" },
 });
 
 /** A reason's code. */

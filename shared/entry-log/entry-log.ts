@@ -142,6 +142,8 @@ export interface LogStatus {
   readonly full?: string | undefined;
   /** That the server acknowledges nothing, although it can be reached; undefined as far as is known. */
   readonly stalled?: string | undefined;
+  /** What is odd about its settings, and what that costs, each after the log's name: `its max_age is …`; absent: nothing. */
+  readonly warnings?: readonly string[];
 }
 
 /** Why nothing more is stored, although the log can be reached; undefined as far as is known. */

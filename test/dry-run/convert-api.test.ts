@@ -86,7 +86,10 @@ describe("POST /api/v1/convert", () => {
       /^400 the body is no JSON: .*"answer": }/,
     );
     expect(await refused('{"source": "eureka",\n "answer": [')).toMatch(/^400 .* \(line 2 column 13\)$/);
-    expect(await refused({ source: "eureka", answer: undefined })).toMatch(/^403 this API only reads/);
+    expect(await refused({ source: "eureka", configuration: "" })).toMatch(/^403 this API only reads/);
+    for (const question of [{ source: "eureka" }, { source: "eureka", anser: "[]" }, []]) {
+      expect(await refused(question)).toMatch(/^400 /);
+    }
     expect(await refused({ source: "eureka", answer: 5 })).toBe(
       "400 answer: expected text, or an object or a list",
     );

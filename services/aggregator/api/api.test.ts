@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
 import { Manifest, ServiceDetail, ServicePage } from "../../../shared/api/services.ts";
@@ -269,6 +269,19 @@ test("all other answers have the form of their schemas", async () => {
   const overview = await ask("/overview", Overview);
   expect(overview).toMatchObject({ open: true, services: 1, rejected: 1, conflicts: 1, clients: 0 });
   expect(overview.notices.map(({ code }) => code).toSorted()).toEqual(["MR2102", "MR2501", "MR3004"]);
+});
+
+test("the overview names what the entry log's stream is warned of", async () => {
+  const { ask, get, entryLog } = await startApi();
+  const notices = async () =>
+    (await ask("/overview", Overview)).notices.filter(({ code }) => code === "MR3005");
+  expect(await notices()).toEqual([]);
+  const warnings = ["its max_age is 3 s"];
+  vi.spyOn(entryLog, "status").mockReturnValue({ connected: true, detail: "NATS", warnings });
+  expect(await notices()).toMatchObject([
+    { severity: "warning", text: "The entry log: its max_age is 3 s", command: "meshctl doctor" },
+  ]);
+  expect(JSON.parse((await get("/meshregistry/sources")).text)).toMatchObject({ entryLog: { warnings } });
 });
 
 describe("every answer", () => {

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import type { Context, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { withOperatorsToken } from "../../../shared/runtime/operator.ts";
+import { ConvertRequest } from "../../../shared/api/convert.ts";
 import { jsonFault } from "../../../shared/runtime/json-fault.ts";
 import type { ApiOptions } from "./api-options.ts";
 import { AtMost } from "./at-most.ts";
@@ -37,9 +38,9 @@ export function dryRunRoutes(options: ApiOptions): Hono {
 /** A dry run without an answer costs a registry a complete read: `guard` says for whom. */
 function whereRegistryIsRead(guard: MiddlewareHandler): MiddlewareHandler {
   return async (c, next) => {
-    const body: unknown = await c.req.json().catch(() => undefined);
-    const hasAnswer = typeof body !== "object" || body === null || "answer" in body;
-    return hasAnswer ? await next() : await guard(c, next);
+    // What has another form is refused for that, whoever asks.
+    const { data } = ConvertRequest.safeParse(await c.req.json().catch(() => undefined));
+    return data !== undefined && data.answer === undefined ? await guard(c, next) : await next();
   };
 }
 

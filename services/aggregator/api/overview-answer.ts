@@ -62,10 +62,11 @@ function noticesOf(
 ): Notice[] {
   const { cache, gate, ingest, entryLog, overview } = options;
   const notices: Notice[] = [];
-  const { connected, detail } = entryLog.status();
+  const { connected, detail, warnings = [] } = entryLog.status();
   if (!connected) {
     notices.push(notice("MR3001", `The entry log can't be reached: ${detail}`, "meshctl doctor"));
   }
+  for (const each of warnings) notices.push(notice("MR3005", `The entry log: ${each}`, "meshctl doctor"));
   if (!gate.open) {
     notices.push(notice("MR3002", "Clients aren't served: sources are waited for", "meshctl sources"));
   }

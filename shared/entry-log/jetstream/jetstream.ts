@@ -207,7 +207,13 @@ export class JetStreamEntryLog implements EntryLog {
     const why = whyNothingIsStored({ connected: true, detail: "", full, stalled });
     const room = why === undefined ? "" : `, ${why}`;
     const doubts = warnings.map((warning) => `. Its ${warning}`).join("");
-    return { connected: true, detail: `NATS: ${this.#link.detail}, ${what}${room}${doubts}`, full, stalled };
+    return {
+      connected: true,
+      detail: `NATS: ${this.#link.detail}, ${what}${room}${doubts}`,
+      full,
+      stalled,
+      ...(warnings.length > 0 && { warnings: warnings.map((warning) => `its ${warning}`) }),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -159,8 +159,10 @@ describe.skipIf(requireReal("nats-server").skip)("messages that nobody deleted a
     };
     await set(config.first_seq + 1000);
     await eventually("a warning", () => log.status().detail.includes("set it to 0"));
+    expect(log.status().warnings).toEqual([expect.stringMatching(/^its first_seq is .* set it to 0$/)]);
     await set(0);
     await eventually("no warning", () => !log.status().detail.includes("set it to 0"));
+    expect(log.status().warnings).toBeUndefined();
     await rig.server.kill();
     await rig.server.restart();
     await log.publish([put("after", "1")], never);

@@ -34,6 +34,8 @@ export const Sources = z.looseObject({
     read: z.boolean(),
     /** Why nothing is stored though it can be reached; absent: an older aggregator. */
     unstored: z.string().nullish(),
+    /** What is odd about its settings; absent: nothing. */
+    warnings: z.array(z.string()).optional(),
   }),
   sources: z.record(z.string(), Source),
   servedStateOf: z.string().nullable(),

@@ -72,6 +72,13 @@ describe("diagnose()", () => {
     ]);
   });
 
+  test("names what the entry log's stream is warned of", () => {
+    const entryLog = { connected: true, detail: "NATS", read: true, warnings: ["its max_age is 3 s"] };
+    expect(ills({ sources: sourcesWith({}, { entryLog }) })).toEqual([
+      "warning: the entry log: its max_age is 3 s",
+    ]);
+  });
+
   test("names what istiod lacks, above all the forgotten k8s://", () => {
     expect(ills({ configSources: ["xds://meshregistry:16010"] })).toEqual([
       expect.stringContaining("configSources lack k8s://"),

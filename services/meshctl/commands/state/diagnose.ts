@@ -45,6 +45,8 @@ const problem = (what: string, next: string): Finding => ({ verdict: "problem", 
 const moreRoom =
   "give the stream, its account or the volume of NATS more room; nothing that is stored is lost";
 
+const ownStream = "change the stream; docs/deployment.md, A stream of your own, says what each setting costs";
+
 function aboutConfig({ config }: Facts): Finding[] {
   if (config === undefined) return [];
   if (config.errors.length + config.warnings.length === 0) return [ok("the configuration is in order")];
@@ -64,6 +66,7 @@ function aboutAggregator({ unreachable, sources }: Facts): Finding[] {
       "look at NATS, and at nats.servers and credentials",
     ),
     ...(entryLog.unstored == null ? [] : [problem(`nothing can be stored: ${entryLog.unstored}`, moreRoom)]),
+    ...(entryLog.warnings ?? []).map((each) => warning(`the entry log: ${each}`, ownStream)),
     open ? ok("clients are served") : problem(
       "clients aren't served: sources are waited for",
       "mend the sources below, or set their waitTime",
