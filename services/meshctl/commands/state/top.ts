@@ -36,7 +36,10 @@ Exit code: 0 if something changed, 3 if nothing did, 1 if the aggregator can't b
   async ask(api, line) {
     const seconds = Number(line.text("for") ?? 10);
     if (!(seconds >= 1 && seconds <= 600)) {
-      throw new MeshError("configuration", `--for ${line.text("for") ?? ""}: expected seconds from 1 to 600`);
+      throw new MeshError(
+        "configuration",
+        `--for ${line.text("for") ?? ""}: expected a number of seconds, 1 to 600`,
+      );
     }
     const { services, endpoints, clients, clientsBehind } = await api.askApi("/overview", Overview);
     const busy = new Map<string, Busy>();
