@@ -92,6 +92,14 @@ test.each([
   expect(code).toBe(0);
 });
 
+test("a Nacos without a service is no mistake", async () => {
+  expect(await convert("[]", "-o", "json")).toMatchObject({
+    code: 0,
+    out: "[]\n",
+    err: expect.stringContaining("nothing of it becomes an entry"),
+  });
+});
+
 test("items that are no services are named, and their neighbours are converted", async () => {
   const { code, out, err } = await convert(
     JSON.stringify([1, { name: "a" }, { name: "orders", hosts: [host] }]),

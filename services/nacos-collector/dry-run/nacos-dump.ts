@@ -10,7 +10,7 @@ import type {
   ServiceSnapshot,
 } from "../../../shared/nacos/nacos.ts";
 import type { ServiceInfo } from "../../../shared/nacos/wire/service-info.ts";
-import { namespaceId, serviceKey } from "../../../shared/nacos/wire/service-key.ts";
+import { namespaceId, publicNamespace, serviceKey } from "../../../shared/nacos/wire/service-key.ts";
 
 /** A service of a dump. */
 export interface DumpedService extends Omit<ServiceInfo, "serverTimeMs"> {
@@ -43,8 +43,9 @@ export class NacosDump implements Nacos {
     return Promise.resolve(this.about);
   }
 
+  /** The public namespace is there without a service, too, as in a Nacos: a list without any would count as unread. */
   namespaces(): Promise<readonly NacosNamespace[]> {
-    const ids = new Set(this.#services.map(({ namespace }) => namespaceId(namespace)));
+    const ids = new Set([publicNamespace, ...this.#services.map(({ namespace }) => namespaceId(namespace))]);
     return Promise.resolve(Array.from(ids, (id) => ({ id, name: id })));
   }
 
