@@ -1,6 +1,7 @@
 import { accounts } from "./accounts.ts";
 import { aggregatorLoad } from "./aggregator-load.ts";
 import { conflicts } from "./conflicts.ts";
+import { consolePage } from "./console.ts";
 import { conversion } from "./conversion.ts";
 import { dialectCosts } from "./dialects.ts";
 import { encode } from "./encode.ts";
@@ -42,6 +43,7 @@ export const measurements: readonly Measurement[] = [
   replicas,
   facts,
   idle,
+  consolePage,
   steady,
   scale,
 ];
